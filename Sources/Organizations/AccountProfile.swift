@@ -7,7 +7,8 @@ enum AccountProfile {
         (
             "business_short_code",
             [
-                "type": "string", "pattern": "^[0-9]{5,7}$", "description": "For a till: the store number.",
+                "type": "string", "pattern": "^[0-9]{5,7}$",
+                "description": "Five to seven digits; for a till, its store number.",
             ]
         ),
         (
@@ -17,7 +18,10 @@ enum AccountProfile {
                 "description": "A payout short code pays out and collects nothing.",
             ]
         ),
-        ("till_number", ["type": "string", "pattern": "^[0-9]{5,7}$"]),
+        (
+            "till_number",
+            ["type": "string", "pattern": "^[0-9]{5,7}$", "description": "The till: five to seven digits."]
+        ),
         ("initiator_name", ["type": "string", "minLength": 1, "maxLength": 64]),
     ]
 

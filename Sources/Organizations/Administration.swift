@@ -212,9 +212,15 @@ enum Arguments {
     /// What people call something.
     static let name: JSON = ["type": "string", "minLength": 1, "maxLength": 128]
     /// What somebody logs in by.
-    static let username: JSON = ["type": "string", "pattern": "^[A-Za-z0-9._@+-]{1,128}$"]
+    static let username: JSON = [
+        "type": "string", "pattern": "^[A-Za-z0-9._@+-]{1,128}$",
+        "description": "A name to log in by: letters, digits and . _ @ + -; at most 128.",
+    ]
     /// An address.
-    static let email: JSON = ["type": "string", "maxLength": 254, "pattern": "^[^ @]+@[^ @]+$"]
+    static let email: JSON = [
+        "type": "string", "maxLength": 254, "pattern": "^[^ @]+@[^ @]+$",
+        "description": "An address of e-mail, such as wanjiku@example.com.",
+    ]
     /// A password, new or known.
     static let password: JSON = [
         "type": "string", "minLength": 12, "maxLength": 128,
@@ -234,7 +240,10 @@ enum Arguments {
     /// Names of tools.
     static let tools: JSON = [
         "type": ["array", "null"], "maxItems": 1000, "uniqueItems": true,
-        "items": ["type": "string", "pattern": "^[a-z][a-z0-9_.-]{0,127}$"],
+        "items": [
+            "type": "string", "pattern": "^[a-z][a-z0-9_.-]{0,127}$",
+            "description": "A tool's name in full, such as mpesa_stk_push.",
+        ],
     ]
     /// Whether a change is only looked at.
     static let preview: JSON = [

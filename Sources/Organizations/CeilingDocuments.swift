@@ -3,7 +3,9 @@ import OrderedJSON
 
 /// Ceilings, as answers show them and arguments set them.
 enum CeilingDocuments {
-    private static let counted: JSON = ["pattern": "^[a-z][a-z_]{0,31}$"]
+    static let counted: JSON = [
+        "pattern": "^[a-z][a-z_]{0,31}$", "description": "What is counted, such as money or read.",
+    ]
 
     /// Of the ceilings of a plan, or of an organization's own.
     static let schema: JSON = [

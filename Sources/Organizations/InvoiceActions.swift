@@ -30,7 +30,9 @@ struct InvoiceActions: Sendable {
         ],
     ]
 
-    private static let month: JSON = ["type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"]
+    private static let month: JSON = [
+        "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$", "description": "Such as 2026-11.",
+    ]
     private static let missing = GatewayError(.notFound, "There is no invoice of this month.")
 
     private static func read(_ name: String, _ audit: String) -> ActionRules {

@@ -50,7 +50,7 @@ struct KeyActions: Sendable {
 
     private static let scopes: JSON = [
         "type": "array", "maxItems": 64, "uniqueItems": true,
-        "items": ["type": "string", "pattern": "^[a-z][a-z0-9_.:-]{0,63}$"],
+        "items": ["type": "string", "pattern": "^[a-z][a-z0-9_.:-]{0,63}$", "description": "Such as payments:write."],
         "description": "What it may do, such as payments:write; leave it out for all that its role has.",
     ]
 

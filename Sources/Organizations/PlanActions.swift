@@ -8,7 +8,7 @@ struct PlanActions: Sendable {
     var all: [Action] { [list, show, set, delete] }
 
     private static let limits: JSON = [
-        "type": "object", "maxProperties": 16, "propertyNames": ["pattern": "^[a-z][a-z_]{0,31}$"],
+        "type": "object", "maxProperties": 16, "propertyNames": CeilingDocuments.counted,
         "description": "By bucket, such as read and money.", "additionalProperties": limit(besides: true),
     ]
 
@@ -32,13 +32,19 @@ struct PlanActions: Sendable {
 
     private static let tools: JSON = [
         "type": "array", "maxItems": 1000, "uniqueItems": true,
-        "items": ["type": "string", "pattern": "^([a-z][a-z0-9_.-]{0,127}\\*?|\\*)$"],
+        "items": [
+            "type": "string", "pattern": "^([a-z][a-z0-9_.-]{0,127}\\*?|\\*)$",
+            "description": "A tool's name, such as mpesa_stk_push, or the beginning of names with a * behind it.",
+        ],
         "description": "Names of tools, or beginnings that end in *; a tool that moves money must be named in full.",
     ]
 
     private static let features: JSON = [
         "type": "array", "maxItems": 100, "uniqueItems": true,
-        "items": ["type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"],
+        "items": [
+            "type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$",
+            "description": "A name in small letters, digits and _ -, which begins with a letter.",
+        ],
         "description": .string(
             "What it has besides tools, of \(Feature.allCases.map(\.rawValue).joined(separator: ", ")), and names of your own; "
                 + "left out, all that the gateway has."
@@ -50,12 +56,17 @@ struct PlanActions: Sendable {
         "properties": [
             "month_cents": cents,
             "call_cents": [
-                "type": "object", "maxProperties": 16, "propertyNames": ["pattern": "^[a-z][a-z_]{0,31}$"],
+                "type": "object", "maxProperties": 16, "propertyNames": CeilingDocuments.counted,
                 "additionalProperties": cents,
                 "description": "Each call that succeeded, by what is counted: money, administration, read.",
             ],
         ],
         "description": "Hundredths of a shilling.",
+    ]
+
+    private static let name: JSON = [
+        "type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$",
+        "description": "The plan's: small letters, digits and _ -, beginning with a letter.",
     ]
 
     private static let eventDays: JSON = [
@@ -117,7 +128,7 @@ struct PlanActions: Sendable {
                 """,
             route: Route("PUT", "/admin/plans/{name}"),
             arguments: [
-                "name": ["type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"], "tools": PlanActions.tools,
+                "name": PlanActions.name, "tools": PlanActions.tools,
                 "organization_limits": PlanActions.limits, "principal_limits": PlanActions.limits,
                 "ceilings": CeilingDocuments.schema, "features": PlanActions.features, "price": PlanActions.price,
                 "event_days": PlanActions.eventDays, "version": Arguments.version,

@@ -11,7 +11,7 @@ struct SecondFactorActions: Sendable {
 
     private static let code: JSON = [
         "type": "string", "pattern": "^([0-9]{6}|[0-9A-Za-z]{16})$",
-        "description": "Of the authenticator; or a recovery code.",
+        "description": "Six digits of the authenticator; or a recovery code.",
     ]
 
     private static let proof: JSONObject = ["password": Arguments.currentPassword, "code": code]

@@ -154,7 +154,8 @@ struct UsageActions: Sendable {
                 """,
             route: Route("GET", "/admin/usage-stats"),
             arguments: [
-                "month": ["type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"], "environment": Arguments.environment,
+                "month": ["type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$", "description": "Such as 2026-11."],
+                "environment": Arguments.environment,
             ],
             output: .data([
                 "type": "object", "required": ["month", "calls", "by_tool", "transactions", "is_whole"],

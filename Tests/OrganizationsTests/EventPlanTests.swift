@@ -21,6 +21,12 @@ struct `What a plan says of events` {
                 #expect(await bureau.ask("plans.set", .object(wrong), as: boss.token).code == .invalidArgument)
             }
 
+            for (member, wrong) in [("tools", ["Fake Collect"]), ("features", ["No!"])] as [(String, JSON)] {
+                let plan: JSON = .object(["name": "trade", "tools": [], member: wrong])
+                let refusal = await bureau.ask("plans.set", plan, as: boss.token).error?.message
+                #expect(refusal?.contains("\(member)[0]: ") == true && refusal?.contains("^") == false)
+            }
+
             let less: JSON = [
                 "name": "trade", "tools": ["fake_collect"], "ceilings": ["webhooks_max": 1], "preview": true,
             ]

@@ -54,6 +54,17 @@ struct `An event of a plugin` {
             let made = await bureau.ask("webhooks.create", wish, as: boss.token)
             #expect(made.data["webhook"]?["types"] == wish["types"])
             #expect(await bureau.ask("webhooks.create", wish, as: admin.token).code == .invalidArgument)
+            for type in ["plugin.promoted", "webhook.test", "nonsense"] {
+                let refused = await bureau.ask(
+                    "webhooks.create",
+                    ["url": "https://example.com/y", "types": ["key.revoked", .string(type)]],
+                    as: admin.token
+                )
+                #expect(refused.error?.errors.map(\.pointer) == ["/types/1"])
+                let words = refused.error?.message ?? ""
+                #expect(words.contains("expected one of") && words.contains("key.revoked"), "\(words)")
+                #expect(!words.contains("plugin.") && !words.contains("webhook.test"), "\(words)")
+            }
             let plain = await bureau.ask("webhooks.create", ["url": "https://example.com/x"], as: admin.token)
             let id = try #require(plain.data["webhook"]?["id"])
             let change: JSON = ["id": id, "types": ["plugin.withdrawn"]]

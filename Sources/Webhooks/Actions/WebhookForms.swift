@@ -34,10 +34,22 @@ enum WebhookForms {
     /// - Throws: `invalidArgument` for one that this organization is told nothing of.
     static func kinds(in use: Action.Use) throws(GatewayError) -> [FeedEvent.Kind]? {
         guard let given = use.arguments["types"]?.arrayValue else { return nil }
-        let kinds = given.compactMap { $0.stringValue.flatMap(FeedEvent.Kind.init(rawValue:)) }
-        let told = FeedEvent.Kind.told(to: use.membership.organization)
-        guard let other = kinds.first(where: { !told.contains($0) }) else { return kinds }
-        throw .wrong("types", "\(other.rawValue) is told to whoever runs the gateway alone")
+        // A test is sent to whom it is for alone.
+        let told = FeedEvent.Kind.told(to: use.membership.organization).filter { $0 != .webhookTest }
+        var kinds: [FeedEvent.Kind] = []
+        for (place, text) in given.compactMap(\.stringValue).enumerated() {
+            guard let kind = told.first(where: { $0.rawValue == text }) else {
+                let list = told.map(\.rawValue).joined(separator: ", ")
+                let message = "types[\(place)]: expected one of \(list)."
+                throw GatewayError(
+                    .invalidArgument,
+                    message,
+                    errors: [.init(pointer: "/types/\(place)", message: message)]
+                )
+            }
+            kinds.append(kind)
+        }
+        return kinds
     }
 
     static func limit(in use: Action.Use) -> Int { use.arguments["limit"]?.integerValue.map(Int.init) ?? 100 }
