@@ -3,7 +3,7 @@
 Every figure is a median of ROUNDS; what is compared takes turns within one run, because machines are shared: compare
 ratios. The simulator is a process of its own and keeps its connections; nginx's proxying process is counted alone. Every
 push is to a phone of its own: a repeated one would be answered from its record. BENCH_ONLY names groups: calls, many,
-pushes, organizations, batches, webhooks, stdio, sdk, streams.
+pushes, organizations, batches, webhooks, stdio, sdk, streams, tasks.
 """
 
 import json
@@ -22,6 +22,7 @@ import organizations
 import sdk
 import stdio
 import streams
+import tasks
 import webhooks
 from harness import Gateway, Simulator
 
@@ -29,7 +30,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 ORGANIZATIONS = int(os.environ.get("BENCH_ORGANIZATIONS", "10000"))
 # More payments than are kept as they were shown.
 PAYMENTS = int(os.environ.get("BENCH_PAYMENTS", "12000"))
-ONLY = os.environ.get("BENCH_ONLY", "calls,many,pushes,organizations,batches,webhooks,stdio,sdk,streams").split(",")
+ONLY = os.environ.get("BENCH_ONLY", "calls,many,pushes,organizations,batches,webhooks,stdio,sdk,streams,tasks").split(",")
 FLOOR = os.environ.get("BENCH_FLOOR")
 POSTGRES = os.environ.get("GATEWAY_TEST_POSTGRES")
 META = {
@@ -225,7 +226,7 @@ def main():
             one.remove()
 
 
-if set(ONLY) - {"organizations", "batches", "webhooks", "stdio", "sdk", "streams"}:
+if set(ONLY) - {"organizations", "batches", "webhooks", "stdio", "sdk", "streams", "tasks"}:
     main()
 if "organizations" in ONLY:
     organizations.main(ORGANIZATIONS, ROUNDS)
@@ -239,3 +240,5 @@ if "sdk" in ONLY:
     sdk.main(ROUNDS)
 if "streams" in ONLY:
     streams.main()
+if "tasks" in ONLY:
+    tasks.main()
