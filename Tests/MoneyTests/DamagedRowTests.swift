@@ -88,6 +88,19 @@ struct `A row of a batch of which the store cannot read a part` {
         }
     }
 
+    @Test func `keeps nobody from letting its batch leave, whatever others have paid`() async throws {
+        try await House.forBatches { (house) async throws in
+            _ = await house.batch("b", of: House.payments(2))
+            try house.damage("plan", of: try await house.items("b")[0].id)
+            #expect(await house.pay(phone: "254711010001", key: "other").code == nil)
+            let released = try await house.gateway.batches.release("b", by: try await house.releaser())
+            for _ in 0..<2 { await house.sendBatches() }
+
+            #expect(released.state == .running && house.upstream.count("pay") == 2)
+            #expect(try await house.items("b").map(\.state) == [.withdrawn, .accepted])
+        }
+    }
+
     @Test func `is not tried again`() async throws {
         try await House.forBatches(inFlightMax: 1) { (house) async throws in
             try await house.run("b", 1)
@@ -110,12 +123,34 @@ struct `A payment of which the store cannot read a part` {
             try house.damage(column, of: id)
             let explained = await house.ask("transactions.explain", ["id": .string("\(id)")]).data
             #expect(explained["why"]?.stringValue?.contains("can no longer be read") == true, "\(explained.text)")
-            try? await house.release(try await house.record(id))
-            await house.gateway.releases.sendDue()
             house.clock.advance(.seconds(2 * 3_600))
             await house.gateway.releases.sendDue()
 
             #expect(try await house.record(id).state == .withdrawn && house.upstream.sent.isEmpty)
+        }
+    }
+
+    @Test(arguments: ["plan", "detail"])
+    func `is withdrawn where somebody lets it leave`(column: String) async throws {
+        try await House.with { (house) async throws in
+            let id = try await house.held { await house.pay() }.id
+            try house.damage(column, of: id)
+            try? await house.release(try await house.record(id))
+
+            #expect(try await house.record(id).state == .withdrawn && house.upstream.sent.isEmpty)
+        }
+    }
+
+    @Test func `is not written anew once it has ended, and so never refunded by what is left of it`() async throws {
+        try await House.with { (house) async throws in
+            let id = try #require(await house.collect().record)
+            try await house.callback(id, says: ["verdict": "succeeded", "receipt": "R1", "amount": 100, "code": "0"])
+            try house.damage("detail", of: id)
+            try? await house.callback(id, says: ["verdict": "failed", "code": "1"])
+
+            #expect(try await house.record(id).isDamaged)
+            let refund = await house.call("fake_refund", ["original": .string("\(id)")], key: "r")
+            #expect(refund.refused?.code == .conflict && house.upstream.count("refund") == 0)
         }
     }
 

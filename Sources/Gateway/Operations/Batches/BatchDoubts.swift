@@ -59,7 +59,8 @@ struct BatchDoubts: Sendable {
     ) async throws(GatewayError) -> (doubts: [Doubt], known: KnownPayments) {
         let found = try await found(of: items, besides: batch.id)
         var doubts: [Doubt] = []
-        for item in items {
+        // What is damaged never leaves: nobody is asked about it, by a row that may not be known.
+        for item in items where !item.isDamaged {
             guard let place = item.batch, let payment = BatchRows.Payment(item), let other = found.newest[payment],
                 batch.isDoubtful(place, beside: other), try await !isKnownApart(other, from: item)
             else { continue }
