@@ -6,13 +6,19 @@ import Testing
 
 struct `The explanation of a transaction` {
     /// A record in a state, as the machine leaves one there.
-    private func record(_ state: RecordState, _ environment: Environment, isHeld: Bool, isDisputed: Bool) -> Record {
+    private func record(
+        _ state: RecordState,
+        _ environment: Environment,
+        isHeld: Bool,
+        isDisputed: Bool,
+        isQuestion: Bool = false
+    ) -> Record {
         let now = Timestamp(milliseconds: 1_700_000_000_000)
         var record = Record(
             id: RecordID(Identifier(high: 1, low: 1)),
             organization: OrganizationID(Identifier(high: 2, low: 2)),
             environment: environment,
-            recordClass: state == .noAnswer ? .exchange : .transaction,
+            recordClass: state == .noAnswer || isQuestion ? .exchange : .transaction,
             plugin: "fake",
             operation: "pay",
             tool: "fake_pay",
@@ -72,6 +78,17 @@ struct `The explanation of a transaction` {
                 }
             }
         }
+    }
+
+    @Test(arguments: [RecordState.sending, .accepted, .unknown, .reconciling])
+    func `names no resolution of a question, which nobody resolves`(state: RecordState) throws {
+        let payment = record(state, .test, isHeld: false, isDisputed: false)
+        let question = record(state, .test, isHeld: false, isDisputed: false, isQuestion: true)
+        let named = { (record: Record) in
+            Explanation(record, .init()).can.contains { $0.contains("transactions.resolve") }
+        }
+        #expect(!named(question))
+        #expect(named(payment) == payment.awaitsPerson(at: payment.createdAt, rules: RecordMachine.Rules()))
     }
 
     @Test func `is shown with every step, and tells a draft's people from M-Pesa's move`() async throws {

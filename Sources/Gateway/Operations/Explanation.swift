@@ -120,7 +120,10 @@ extension Explanation {
                 waitsFor: "Its turn to be sent.",
                 until: until,
                 owner: .gateway,
-                can: ["Whoever asked for it, or may approve it, may still withdraw it (approvals.decline)."]
+                can: [
+                    "Whoever may approve it may still withdraw it (approvals.decline).",
+                    takeBack,
+                ]
             )
         }
         let asked = record.hold?.asked
@@ -135,10 +138,13 @@ extension Explanation {
             owner: .approvers,
             can: [
                 "People of that role, who did not ask for it, approve or decline it (approvals.approve, .decline).",
-                "Whoever asked for it takes it back (approvals.decline).",
+                takeBack,
             ]
         )
     }
+
+    private static let takeBack =
+        "Whoever asked for it takes it back (transactions.withdraw), as the owner of a key that did may (approvals.decline)."
 
     private static func unconfirmed(_ record: Record, _ page: ConfirmationPage) -> Parts {
         Parts(
@@ -148,7 +154,8 @@ extension Explanation {
             owner: .approvers,
             can: [
                 "Whoever asked for it, or the owner of the key that did, confirms it \(page.way(to: record.id)), or where their "
-                    + "client asks them; or takes it back (approvals.decline).",
+                    + "client asks them.",
+                takeBack,
                 "People of the role \(record.hold?.asked?.role.rawValue ?? "") or higher, who did not ask for it, approve or "
                     + "decline it (approvals.approve, .decline).",
             ]
@@ -171,14 +178,19 @@ extension Explanation {
             )
         }
         guard batch.isWaiting else {
+            let isRunning = batch.state == .running
             return Parts(
-                why: batch.state == .running
+                why: isRunning
                     ? "It leaves with its batch \(batch.id), which was released by \(batch.releasedBy ?? "somebody")."
                     : "Its batch \(batch.id) was stopped: \(batch.reason ?? "").",
-                waitsFor: batch.state == .running ? "Its turn to be sent." : "Its withdrawal.",
+                waitsFor: isRunning ? "Its turn to be sent." : "Its withdrawal.",
                 until: batch.until,
                 owner: .gateway,
-                can: ["Whoever may release its batch pauses or cancels it (batches.pause, .cancel)."]
+                can: [
+                    isRunning
+                        ? "Whoever may release its batch pauses or cancels it (batches.pause, .cancel)."
+                        : "Nothing needs to be done: the gateway withdraws it in a moment."
+                ]
             )
         }
         let why = (batch.state == .paused ? batch.reason : batch.heldBecause) ?? "a person must release it."
@@ -188,7 +200,10 @@ extension Explanation {
             waitsFor: "Somebody lets its batch go on.",
             until: batch.until,
             owner: .approvers,
-            can: ["Whoever may release its batch does so, or cancels it (batches.release, .resume, .cancel)."]
+            can: [
+                "Whoever may release its batch does so, or cancels it "
+                    + (batch.state == .paused ? "(batches.resume, .cancel)." : "(batches.release, .cancel).")
+            ]
         )
     }
 
@@ -244,7 +259,8 @@ extension Explanation {
                     ? "A message of M-Pesa's." : "M-Pesa's answer to a question, or its message.",
                 until: horizon,
                 owner: .gateway,
-                can: ["The gateway goes on asking; do not repeat it under another key.", resolve]
+                can: ["The gateway goes on asking; do not repeat it under another key."]
+                    + (record.recordClass == .exchange ? [] : [resolve])
             )
         }
     }
