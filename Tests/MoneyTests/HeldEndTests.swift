@@ -332,3 +332,33 @@ struct `What is taken out of the sums` {
         }
     }
 }
+
+struct `What was held, as plugins are told of it` {
+    private func told(_ record: Record, in house: House) async throws -> [JSON?] {
+        let id: JSON = ["id": .string("\(record.id)")]
+        let found = try await house.service("transaction.find", id)
+        let listed = try await house.service("transaction.list", [:])["transactions"]?[0]
+        let page = try await house.service("x-transaction.page", [:])["transactions"]?[0]
+        return [found["state"], listed?["state"], page?["state"]]
+    }
+
+    @Test func `is created until it leaves, and cancelled where it never will, its steps too`() async throws {
+        try await House.with { (house) async throws in
+            let draft = try await house.held { await house.pay(key: "k") }
+            #expect(try await told(draft, in: house) == ["created", "created", "created"])
+            try await house.release(draft)
+            #expect(try await told(draft, in: house) == ["created", "created", "created"])
+            try await house.withdraw(draft)
+            #expect(try await told(draft, in: house) == ["cancelled", "cancelled", "cancelled"])
+
+            let events = try await house.store.events(of: draft.id, organization: house.organization, limit: 10)
+            let steps = try events.map { event in
+                var writer = JSONWriter(capacity: 160)
+                PluginDocuments.write(event, to: &writer, forPlugin: true)
+                return try JSON(parsing: writer.bytes)
+            }
+            #expect(steps.map { $0["to"] } == ["created", "created", "cancelled"])
+            #expect(steps.dropFirst().map { $0["from"] } == ["created", "created"])
+        }
+    }
+}
