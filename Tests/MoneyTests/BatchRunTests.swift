@@ -124,6 +124,53 @@ struct `A batch that runs` {
         }
     }
 
+    @Test(
+        arguments: [([], "COMPLETED"), ([2], "PARTIALLY_COMPLETED"), ([1, 2, 3], "FAILED")] as [(Set<Int64>, String)]
+    )
+    func `has ended as its rows have (seed's bug 9)`(refused: Set<Int64>, status: String) async throws {
+        try await House.forBatches { (house) async throws in
+            // Each row's amount is its number.
+            let rows = (1...3).map { row -> JSON in ["phone": .string("25471101000\(row)"), "amount": .integer(row)] }
+            _ = await house.batch("b", of: .array(rows))
+            _ = try await house.gateway.batches.release("b", by: try await house.releaser())
+            house.upstream.answer { request in
+                let row = (try? JSON(parsing: request.body.reveal()))?["amount"]?.integerValue ?? 0
+                let said: JSON =
+                    refused.contains(row)
+                    ? ["verdict": "rejected", "code": "4", "meaning": "Not allowed."]
+                    : ["verdict": "accepted", "external_ids": ["fake_id": .string("F\(row)")]]
+                return .answered(status: 200, body: said.bytes)
+            }
+            await house.sendBatches()
+            try await house.payAll("b")
+            await house.sendBatches()
+
+            let shown = await house.ask("batches.show", ["id": "b"]).data
+            #expect(shown["status"] == .string(status) && shown["ended_ms"] != nil, "\(shown.text)")
+            let found = await house.ask("batches.items", ["id": "b", "status": "FAILED"]).data.arrayValue ?? []
+            #expect(found.compactMap { $0["row"]?.integerValue } == refused.sorted())
+            let paid = await house.ask("batches.items", ["id": "b", "status": "SUCCESS"]).data.arrayValue ?? []
+            #expect(paid.count == 3 - refused.count)
+        }
+    }
+
+    @Test func `that was cancelled before anything left is called so, with its rows`() async throws {
+        try await House.forBatches { (house) async throws in
+            _ = await house.batch("b", of: House.payments(2))
+            let who = try await house.releaser()
+            #expect(await house.ask("batches.show", ["id": "b"]).data["status"] == "PENDING")
+            _ = try await house.gateway.batches.cancel("b", by: who, because: "No.")
+            await house.sendBatches()
+
+            let shown = await house.ask("batches.show", ["id": "b"]).data
+            #expect(shown["status"] == "CANCELLED" && shown["ended_ms"] != nil, "\(shown.text)")
+            for (status, count) in [("CANCELLED", 2), ("PENDING", 0), ("FAILED", 0)] {
+                let found = await house.ask("batches.items", ["id": "b", "status": .string(status)])
+                #expect(found.data.arrayValue?.count == count && found.beside("count") == .integer(Int64(count)))
+            }
+        }
+    }
+
     @Test func `waits when M-Pesa throttles, and fails nothing`() async throws {
         try await House.forBatches { (house) async throws in
             try await running(house, 2)
