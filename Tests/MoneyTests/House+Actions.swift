@@ -12,10 +12,11 @@ extension House {
         revokedAt: Timestamp? = nil,
         rules: KeyRules = KeyRules(),
         ownedBy person: UserID? = nil,
-        of owner: OrganizationID? = nil
+        of owner: OrganizationID? = nil,
+        in environment: Environment? = nil
     ) async throws -> APIKeyText {
         let key = APIKeyText(
-            environment: key.environment,
+            environment: environment ?? key.environment,
             organization: owner ?? organization,
             id: APIKeyID(clock.entropy.identifier()),
             secret: [UInt8](repeating: 4, count: 20)
@@ -36,6 +37,18 @@ extension House {
             )
         )
         return key
+    }
+
+    /// Gives the organization an account in another environment than its own key's.
+    func open(_ environment: Environment) async throws {
+        let profile = Profile(
+            environment: environment,
+            shortCode: "174379",
+            shortCodeType: "paybill",
+            organizationName: "Shop"
+        )
+        try await store.save(profile, organization: organization)
+        gateway.configuration.forget()
     }
 
     /// Somebody who is logged in.

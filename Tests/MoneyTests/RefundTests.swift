@@ -152,6 +152,21 @@ struct `A refund` {
         }
     }
 
+    @Test func `is refused for what was paid in the other environment, by whatever it is named`() async throws {
+        try await House.with(environment: .live) { (house) async throws in
+            let paid = try await Paid(in: house)
+            try await house.open(.test)
+            let tester = try await house.addKey(in: .test)
+
+            for name in [paid.id.description, "R254711000001", "F1"] {
+                let refund: JSON = ["original": .string(name), "amount": 10]
+                #expect(await house.call("fake_refund", refund, as: tester, key: name).code == .notFound, "\(name)")
+            }
+            #expect(house.upstream.count("refund") == 0)
+            #expect(await paid.refund(10, by: "R254711000001").code == nil)
+        }
+    }
+
     @Test func `waits for one that is open`() async throws {
         try await House.with { (house) async throws in
             let paid = try await Paid(in: house)
