@@ -118,6 +118,74 @@ struct `An approval` {
     }
 }
 
+struct `What waits for people` {
+    @Test func `is of both environments for a person, and of its own for a key`() async throws {
+        try await House.with { (house) async throws in
+            let desk = try await ApprovalDesk(in: house, rules: `An approval`.payouts)
+            try await house.open(.live)
+            desk.forget()
+            let live = try await house.addKey(in: .live)
+            let ids = [
+                await desk.pay(), await desk.pay("254711000002", as: live.text),
+            ]
+            .map { $0.record.map { JSON.string("\($0)") } }
+            let listed = { (who: Secret<String>) async -> Set<JSON?> in
+                let found = await desk.ask("approvals.list", as: who).data.arrayValue ?? []
+                return Set(found.map { $0["transaction"]?["id"] })
+            }
+
+            #expect(ids.allSatisfy { $0 != nil })
+            #expect(await listed(desk.manager.token) == Set(ids))
+            #expect(await listed(house.key.text) == [ids[0]])
+            #expect(await listed(live.text) == [ids[1]])
+            #expect(await desk.ask("approvals.show", ["id": ids[1] ?? ""], as: desk.manager.token).code == nil)
+            #expect(await desk.ask("approvals.show", ["id": ids[1] ?? ""], as: house.key.text).code == .notFound)
+        }
+    }
+
+    @Test func `is shown with its rule, who asked and how many must agree`() async throws {
+        try await House.with { (house) async throws in
+            let rules = [
+                ApprovalRule(directions: [.incoming], outcome: .approve),
+                ApprovalRule(directions: [.outgoing], outcome: .approve, role: .manager, count: 2),
+            ]
+            let desk = try await ApprovalDesk(in: house, rules: rules)
+            let reply = await desk.pay()
+            #expect(await desk.decide("approve", reply, as: desk.other) == nil)
+            let id: JSON = ["id": .string("\(try #require(reply.record))")]
+
+            let shown = await desk.ask("approvals.show", id, as: desk.manager.token).data
+            #expect(shown["reason"]?.stringValue?.contains("rule 2") == true, "\(shown.text)")
+            #expect(shown["made_by"] == .string("key:\(house.key.id)") && shown["count"] == 2)
+            #expect(shown["role"] == "manager" && shown["until_ms"]?.integerValue ?? 0 > 0)
+            #expect(shown["approved_by"] == [.string("user:\(desk.other.user.id)")])
+            #expect(shown["transaction"]?["party"] == "254711000001" && shown["earlier_payments"] == 0)
+        }
+    }
+
+    @Test func `is taken back by the key that asked for it, and by no other`() async throws {
+        try await House.with { (house) async throws in
+            let desk = try await ApprovalDesk(in: house, rules: `An approval`.payouts)
+            let (other, clerk) = (try await house.addKey(), try await house.addKey(role: .user))
+            let theirs = try await house.neighbour()
+            let reply = await desk.pay(key: "k")
+            let id: JSON = ["id": .string("\(try #require(reply.record))")]
+            for (who, code) in [
+                (other, GatewayError.Code.permissionDenied), (clerk, .notFound), (theirs, .notFound),
+            ] { #expect(await desk.ask("transactions.withdraw", id, as: who.text).code == code) }
+            #expect(try await house.record(reply).state == .draft)
+
+            #expect(await desk.ask("transactions.withdraw", id, as: house.key.text).data["state"] == "withdrawn")
+
+            let record = try await house.record(reply)
+            #expect(record.hold?.withdrawal == .cancelled && record.hold?.decidedBy == "key:\(house.key.id)")
+            #expect(await desk.ask("transactions.withdraw", id, as: house.key.text).code == .conflict)
+            #expect(await desk.decide("approve", reply, as: desk.manager) == .withdrawn)
+            #expect(await desk.pay(key: "k").code == .withdrawn && house.upstream.sent.isEmpty)
+        }
+    }
+}
+
 struct `Approvals of several people` {
     private static let two = [ApprovalRule(directions: [.outgoing], outcome: .approve, count: 2)]
 
