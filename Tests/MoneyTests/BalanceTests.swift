@@ -90,6 +90,27 @@ struct `Balances` {
         }
     }
 
+    @Test func `forecast what waits too: drafts, what was let go, and batches`() async throws {
+        try await House.with { (house) async throws in
+            let asked = try #require(await house.call("fake_ask").record)
+            try await house.callback(asked, says: told(utility: 100_000))
+            _ = try await house.held { await house.pay(phone: "254711000001", amount: 30) }
+            let released = try await house.held { await house.pay(phone: "254711000002", amount: 50) }
+            try await house.release(released)
+            _ = try await house.held { await house.collect(phone: "254711000003", amount: 7) }
+            _ = await house.batch("b", of: House.payments(2, amount: 110))
+
+            let forecast = await house.ask("balances.list").data["forecast"]?[0]
+            #expect(forecast?["queued_cents"] == 30_000 && forecast?["on_its_way_cents"] == 0)
+            #expect(forecast?["left_cents"] == 70_000)
+            _ = try await house.gateway.batches.cancel("b", by: try await house.releaser(), because: "No.")
+            house.clock.advance(.seconds(6))
+            await house.gateway.batchRunner.sendDue()
+            let later = await house.ask("balances.list").data["forecast"]?[0]
+            #expect(later?["queued_cents"] == 8_000 && later?["left_cents"] == 92_000)
+        }
+    }
+
     @Test func `are for managers alone`() async throws {
         try await House.with { (house) async throws in
             let clerk = try await house.addKey(role: .user)
@@ -136,6 +157,25 @@ struct `A file of all transactions` {
             #expect(rows.dropFirst().map { $0[8] } == ["9", "3", "2", "1"])
             #expect(try await read(house, ["direction": "in"]).count == 4)
             #expect(try await read(house, as: clerk).count == 1)
+        }
+    }
+
+    @Test func `is read for as long as it takes, hours between two pieces, and counts how far it is`() async throws {
+        try await House.forBatches { (house) async throws in
+            _ = await house.batch("b", of: House.payments(1_100))
+            let reply = await house.ask("transactions.save")
+            guard case .success(.stream(let file)) = reply.result else { throw Missing(what: "a file") }
+            let slow = Reader()
+            try await file.write { (piece) async throws(GatewayError) in
+                await slow.take(piece)
+                // Longer than any call may take, and than a log-in lasts.
+                house.clock.advance(.seconds(36 * 3_600))
+            }
+
+            let rows = await slow.text.split(separator: "\r\n").dropFirst()
+            #expect(rows.compactMap { $0.split(separator: ",").first.flatMap { Int($0) } } == Array(1...1_100))
+            // The header, then a page at a time.
+            #expect(await slow.pieces == 4)
         }
     }
 
