@@ -186,3 +186,33 @@ struct `What is asked about rows` {
         }
     }
 }
+
+struct `A batch that waits for weeks` {
+    @Test(arguments: [[-36, 40], [40, -36], [0, 0]])
+    func `leaves once, after its time, however often the clock is set`(hours: [Int64]) async throws {
+        try await House.forBatches { (house) async throws in
+            try await house.run("b", 3, moment(after: day * 30, in: house))
+            for set in hours {
+                house.clock.advance(day * 10)
+                house.clock.setWallClock(by: .seconds(set * 3_600))
+                await house.gateway.sweeper.sweep()
+                await house.sendBatches()
+            }
+            // Twenty days have passed, and whatever was set is less than three.
+            #expect(house.upstream.sent.isEmpty)
+            house.clock.advance(day * 7)
+            await house.sendBatches()
+            #expect(house.upstream.sent.isEmpty)
+
+            for _ in 0..<14 {
+                house.clock.advance(day / 2)
+                await house.sendBatches()
+                await house.sendBatches()
+            }
+            #expect(house.upstream.count("pay") == 3)
+            try await house.payAll("b")
+            await house.sendBatches()
+            #expect(try await house.batch("b").state == .completed && house.upstream.count("pay") == 3)
+        }
+    }
+}
