@@ -1,12 +1,14 @@
 """kill -9 drawn over every await of sending money, with the simulator's ledger as judge.
 
-A gateway is started to die at a point (`name@n`), and works on collections, payouts, payouts that wait for a person and
-batches, and gives collections back, until it does. The next one goes on in the same folder, or on the same database, and dies at the next point. What was
-not answered is asked for again with its key, as callers should. At the end one that lives is asked for everything, and the
-ledger says what is true: see `Trial.judge`. `Scripts/kills` runs it by the thousand.
+A gateway is started to die at a point (`name@n`), and works on collections, payouts, payouts and batches that wait for a
+person, and other batches, and gives collections back, until it does; in some lives the money runs out. The next one goes on in the
+same folder, or on the same database, and dies at the next point. What was not answered is asked for again with its key, as callers
+should, and what is paused is resumed once there is money. At the end one that lives is asked for everything, a report among it, and
+the ledger says what is true: see `Trial.judge`. `Scripts/kills` runs it by the thousand.
 """
 
 import collections
+import datetime
 import http.client
 import random
 import shutil
@@ -35,6 +37,13 @@ LIFE = 15
 ASKED_MAX = 4_000
 # What waits for a second person, in shillings.
 HELD = 5_000
+# What each payment of a batch is, by the last letter of its name: one that leaves at once, one that a person releases, two that a
+# rule asks another person about, of which one is never released.
+KINDS = {"r": 100, "d": 100, "h": 1_500, "w": 1_500}
+# What the utility account holds in a life: enough for everything, or soon nothing more.
+PLENTY, LITTLE = 10_000_000, 300
+# What says that nothing has moved, and never will.
+UNMOVED = ("failed", "rejected", "withdrawn", "cancelled", "expired")
 # What a collection is, and the parts of it that are given back.
 PAID, PARTS = 100, (40, 60, 100)
 REVERSAL = "mpesa_reverse_transaction"
@@ -108,17 +117,26 @@ class Trial:
             self.decide(gateway, f"/approvals/{found}/approve", {})
 
     def batch(self, gateway, name):
-        """A batch that leaves at once, or that a person releases, pauses and resumes."""
+        """A batch that leaves at once, or that a person releases, pauses and resumes; one that is paused goes on."""
         with self.lock:
             numbers = self.batches.setdefault(name, [phone() for _ in range(4)])
         body = {
-            "batch_id": name, "batch_name": name, "release": name.endswith("r"),
-            "payments": [{"phone_number": number, "amount": 100} for number in numbers],
+            "batch_id": name, "batch_name": name, "release": name[-1] != "d",
+            "payments": [{"phone_number": number, "amount": KINDS[name[-1]]} for number in numbers],
         }
         status, _, answer = gateway.call("POST", "/tools/bulk-payment", body)
-        if status == 200 and answer["data"]["state"] == "draft":
+        if status != 200 or name[-1] == "w":
+            return
+        if answer["data"]["state"] == "draft":
             for word in ["release", "pause", "resume"]:
                 self.decide(gateway, f"/batches/{name}/{word}", {})
+        elif answer["data"]["state"] == "paused":
+            self.fill(PLENTY)
+            self.decide(gateway, f"/batches/{name}/resume", {})
+
+    def fill(self, utility):
+        """What can be paid out from now on."""
+        assert ask("POST", self.simulator.url + "/simulator/funds", {"utility": utility})[0] == 200
 
     def reversal(self, gateway, key):
         """A part of a collection is given back, or all of it; more than is left, or beside another one, is refused."""
@@ -137,8 +155,10 @@ class Trial:
         with self.lock:
             if self.open and self.random.random() < 0.5:
                 return self.open.popleft()
+            if kind == "batch" and self.batches and self.random.random() < 0.3:
+                return kind, self.random.choice(list(self.batches))
             if kind == "batch":
-                return kind, f"batch-{len(self.batches)}-{self.random.choice('rd')}"
+                return kind, f"batch-{len(self.batches)}-{self.random.choice(list(KINDS))}"
         return kind, f"{kind}-{phone()}"
 
     def paid(self, gateway):
@@ -175,6 +195,7 @@ class Trial:
     def life(self, point):
         """One gateway, until it dies: at its point, or from outside."""
         self.ask_simulator()
+        self.fill(self.random.choice([PLENTY, LITTLE]))
         number = self.random.randint(1, POINTS[point])
         environment = {**self.environment, "GATEWAY_ALLOW_FAILPOINTS": "1", "GATEWAY_FAILPOINT": f"{point}@{number}"}
         began = time.monotonic()
@@ -223,13 +244,18 @@ class Trial:
 
     def judge(self):
         """Nobody is charged or paid twice; what is said to have moved has, and what is said not to have has not; what was
-        answered is there still, and its key stands for it; every batch has ended, or waits for what M-Pesa has not said."""
+        answered is there still, and its key stands for it; every batch has ended, or waits for what M-Pesa has not said, or for
+        its person; a report of these days says the same."""
         self.ask_simulator()
+        self.fill(PLENTY)
         gateway = Gateway(
             folder=self.folder, ports=self.ports, simulator=self.simulator, environment=self.environment
         )
+        for name in self.batches:
+            # What is not paused is refused.
+            self.decide(gateway, f"/batches/{name}/resume", {})
         harness.wait_until("what has not left", lambda: not self.leaving(gateway))
-        unfinished = self.unfinished(gateway)
+        unfinished = self.unfinished(gateway) + self.judge_report(gateway)
         # What M-Pesa decides meanwhile is in the ledger, and may be in none of these yet.
         records, reversals = self.records(gateway), self.found_reversals
         ledger, returned = self.ledger()
@@ -240,9 +266,11 @@ class Trial:
             moved = ledger.get(number, 0)
             if record["state"] == "succeeded" and moved != 1:
                 wrong.append(f"{number} is said to have moved, and has not: {record}")
-            if record["state"] in ("failed", "rejected", "withdrawn", "cancelled", "expired") and moved:
+            if record["state"] in UNMOVED and moved:
                 wrong.append(f"{number} is said not to have moved, and has: {record}")
         wrong += [f"{number} moved, and no transaction says so" for number in ledger if number not in records]
+        waiting = {number: name for name, numbers in self.batches.items() if name[-1] == "w" for number in numbers}
+        wrong += [f"{number} moved, and nobody had released {waiting[number]}" for number in ledger if number in waiting]
         for key, found in self.answered.items():
             if key in self.reversals:
                 wrong += [f"{key} was answered with {found}, which is not there"] * (found not in reversals)
@@ -269,8 +297,7 @@ class Trial:
                 wrong.append(f"a reversal of nothing: {record}")
                 continue
             done[number] += record["amount"] * (record["state"] == "succeeded")
-            ended = record["state"] in ("failed", "rejected", "withdrawn", "cancelled", "expired")
-            may_be[number] += record["amount"] * (not ended)
+            may_be[number] += record["amount"] * (record["state"] not in UNMOVED)
         for number, record in records.items():
             back = returned.get(number, 0)
             if not done[number] <= back <= min(PAID, may_be[number]):
@@ -286,8 +313,10 @@ class Trial:
         return names & {"created", "sending", "released"}
 
     def records(self, gateway):
-        """All payments, by their phone; each phone was asked for once. Reversals are kept beside, by their id."""
-        found, before, self.found_reversals = {}, "", {}
+        """All payments, by their phone; each phone was asked for once, and its row of a batch may have been tried again once all
+        tries before had failed. Reversals are kept beside, by their id."""
+        found, before, self.found_reversals, self.tried_again = {}, "", {}, 0
+        rows = {number for numbers in self.batches.values() for number in numbers}
         while True:
             status, _, page = gateway.call("GET", f"/transactions?limit=100{before}")
             assert status == 200, page
@@ -295,11 +324,40 @@ class Trial:
                 if record["tool"] == REVERSAL:
                     self.found_reversals[record["id"]] = record
                     continue
-                earlier = found.setdefault(record["party"], record)
-                assert earlier["id"] == record["id"], f"two transactions for {record['party']}: {earlier}, {record}"
+                # The newest come first.
+                later = found.setdefault(record["party"], record)
+                if later["id"] != record["id"]:
+                    is_again = record["party"] in rows and record["state"] == "failed"
+                    assert is_again, f"two transactions for {record['party']}: {record}, {later}"
+                    self.tried_again += 1
             if not page.get("next_before"):
                 return found
             before = "&before=" + page["next_before"]
+
+    def judge_report(self, gateway):
+        """A report adds up to what the transactions say, and its sums are proven from them; nothing where both hold."""
+        today = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=3))).date()
+        first = (today - datetime.timedelta(days=1)).isoformat()
+        body = {"report_type": "CUSTOM", "date_from": first, "date_to": today.isoformat()}
+        seen = {}
+
+        def holds():
+            """The sums of both; what M-Pesa decides meanwhile is soon in both."""
+            sums = collections.Counter()
+            for record in [*self.records(gateway).values(), *self.found_reversals.values()]:
+                is_moved = record["state"] in ("succeeded", "reversed")
+                sums["given_back" if record["tool"] == REVERSAL else record["direction"]] += record["amount"] * is_moved
+            status, _, answer = gateway.call("POST", "/tools/reports/generate", body)
+            assert status == 200, answer
+            seen.update(report=answer["data"], sums=sums)
+            return all(answer["data"]["money"][way]["amount"] == sums[way] for way in ("in", "out", "given_back"))
+
+        try:
+            harness.wait_until("a report that says what the transactions say", holds)
+        except AssertionError as error:
+            return [f"{error}: {seen['report']['money']}, {dict(seen['sums'])}"]
+        status, _, proof = gateway.call("GET", f"/reports/{seen['report']['report_id']}/verification")
+        return [] if status == 200 and proof["data"]["is_proven"] else [f"the report is not proven: {proof}"]
 
     def ledger(self):
         """How often money moved with each phone that was asked for, and how much went back."""
@@ -347,7 +405,9 @@ class Trial:
                 except AssertionError as error:
                     # What it waits for, and who has the account's places meanwhile.
                     raise AssertionError(f"{error}; {self.standing(gateway, name)}") from error
-            if sum(batch["counts"].values()) != batch["total_payments"]:
+            # Each that failed may have been tried again once.
+            again = sum(batch["counts"].values()) - batch["total_payments"]
+            if not 0 <= again <= batch["counts"]["failed"] or batch["paid_amount"] > batch["total_amount"]:
                 wrong.append(f"{name} has other payments than it was made with: {batch}")
         return wrong
 

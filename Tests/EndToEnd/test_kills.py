@@ -22,7 +22,7 @@ def test_a_gateway_that_is_killed_anywhere_loses_and_doubles_nothing(simulator, 
         trial.run(len(points), points)
         print(kills.table(trial))
         assert trial.judge() > 0
-        print(f"{trial.given_back} KES went back by {len(trial.found_reversals)} reversals")
+        print(f"{trial.given_back} KES went back by {len(trial.found_reversals)} reversals, {trial.tried_again} rows were tried again")
     finally:
         trial.remove()
 

@@ -31,6 +31,7 @@ def portion(simulator, environment, count, seed, tally):
     tally.missed.update(trial.missed)
     tally.moved += moved
     tally.given_back += trial.given_back
+    tally.tried_again += trial.tried_again
     tally.lives += lives
     return lives
 
@@ -38,7 +39,7 @@ def portion(simulator, environment, count, seed, tally):
 class Tally:
     def __init__(self):
         self.hits, self.missed, self.moved, self.given_back = collections.Counter(), collections.Counter(), 0, 0
-        self.lives = 0
+        self.lives = self.tried_again = 0
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
@@ -54,5 +55,6 @@ def test_every_point_is_hit_and_nothing_is_lost_or_doubled(simulator, postgres, 
         print(f"{store}: {left} of {COUNT // 2} left", flush=True)
     print(store, kills.table(tally), sep="\n")
     print(f"{sum(tally.hits.values())} kills, {tally.moved} movements of money, each once, and {tally.given_back} KES back")
+    print(f"{tally.tried_again} rows of batches were tried again once there was money")
     if COUNT // 2 >= len(kills.POINTS) * kills.HITS_MIN:
         assert min(tally.hits[point] for point in kills.POINTS) >= kills.HITS_MIN, tally.hits
