@@ -97,6 +97,17 @@ def test_reversals_that_fail_say_why_and_give_nothing_back(gateway, simulator):
         assert returned(simulator, payment) == 0
 
 
+def test_a_reversal_whose_result_comes_late_waits_for_it_and_goes_back_once(gateway, simulator):
+    payment = paid(gateway)
+    simulator.outcome("late_callback", phone=payment["party"])
+    answer = reverse(gateway, payment["receipt"], "late-" + payment["id"])[2]
+    wait_until("a decision", lambda: "result_code" in reversals(simulator, payment)[0])
+    refused = reverse(gateway, payment["receipt"], "beside-" + payment["id"], amount=1)
+    assert refused[0] in (409, 422), refused
+    assert ends(gateway, answer, "SUCCESS")["amount"] == 100
+    assert returned(simulator, payment) == 100 and len(reversals(simulator, payment)) == 1
+
+
 def test_what_was_reversed_already_is_done_as_a_whole_and_disputed_in_part(gateway, simulator):
     whole, part = paid(gateway), paid(gateway)
     for payment in (whole, part):
