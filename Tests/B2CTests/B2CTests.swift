@@ -384,4 +384,14 @@ struct `Planning a payout of a batch` {
         }
         #expect(refusal?.code == "not_supported" && bulk.descriptor["x-items"]?["pointer"] == "/payments")
     }
+
+    @Test(arguments: [("pause_codes", ["1", "5"]), ("break_codes", ["21", "2001", "8006"])])
+    func `stops its batch by the codes that say that the next would fail too`(member: String, codes: [String]) throws {
+        let kinds = try #require(b2c.catalogue["operations"]?.arrayValue)
+        let payout = try #require(kinds.first { $0["direction"] == "out" })
+        let named = payout[member]?.arrayValue?.compactMap(\.stringValue) ?? []
+
+        #expect(named.isEmpty == false && Set(codes).isSubset(of: named))
+        #expect(payout["name"] == "payout")
+    }
 }
