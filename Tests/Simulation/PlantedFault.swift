@@ -36,6 +36,12 @@ package enum PlantedFault: String, CaseIterable, Sendable {
     case showsOthersRecords
     /// A plugin that takes "reversed already" for its own reversal.
     case readsReversedAsGivenBack
+    /// A store that does not stop a batch by what became of one of its items.
+    case forgetsHalts
+    /// A plugin that takes an open payout for one that failed for lack of money.
+    case readsPendingAsPoor
+    /// A store that does not know which rows of a batch were tried again.
+    case forgetsTries
 
     /// What the judge says of it.
     package var accusation: String {
@@ -51,6 +57,9 @@ package enum PlantedFault: String, CaseIterable, Sendable {
         case .ignoresVersions: "do not lead to"
         case .losesWhatWasNotSent: "which was known"
         case .showsOthersRecords: "was shown to another organization"
+        case .forgetsHalts: "though its batch had to stop"
+        case .readsPendingAsPoor: "left to pay again"
+        case .forgetsTries: "was paid 2 times"
         }
     }
 }
@@ -59,7 +68,7 @@ package enum PlantedFault: String, CaseIterable, Sendable {
 struct WrongRecords: RecordRepository, DueRepository {
     enum Fault: Sendable {
         case forgetsKeys, forgetsGuards, releasesUnasked, releasesBatchesUnasked, ignoresVersions, showsOthersRecords
-        case countsApproversTwice, forgetsLimits
+        case countsApproversTwice, forgetsLimits, forgetsHalts
 
         init?(_ fault: PlantedFault) {
             switch fault {
@@ -71,18 +80,20 @@ struct WrongRecords: RecordRepository, DueRepository {
             case .countsApproversTwice: self = .countsApproversTwice
             case .forgetsLimits: self = .forgetsLimits
             case .showsOthersRecords: self = .showsOthersRecords
+            case .forgetsHalts: self = .forgetsHalts
             default: return nil
             }
         }
     }
 
     private let store: any RecordRepository & DueRepository
-    private let disk: any SimulatedDisk
+    private let world: World
     private let fault: Fault?
+    private var disk: any SimulatedDisk { world.disk }
 
-    init(_ store: any RecordRepository & DueRepository, _ disk: any SimulatedDisk, _ fault: Fault?) {
+    init(_ store: any RecordRepository & DueRepository, _ world: World, _ fault: Fault?) {
         self.store = store
-        self.disk = disk
+        self.world = world
         self.fault = fault
     }
 
@@ -106,7 +117,9 @@ struct WrongRecords: RecordRepository, DueRepository {
     }
 
     func apply(_ changes: [RecordChange]) async throws(GatewayError) -> ApplyOutcome {
+        let began = world.time.uptime
         let outcome = try await store.apply(changes.map { wrong($0) })
+        if outcome == .applied { world.watch(changes, askedFor: began) }
         guard fault == .ignoresVersions, case .conflict = outcome else { return outcome }
         return try await store.apply(changes.map { forced($0) })
     }
@@ -120,7 +133,7 @@ struct WrongRecords: RecordRepository, DueRepository {
             record.hold?.approvers = Array(Set(who)).sorted().flatMap { [$0, $0] }
         case .forgetsLimits:
             claims = claims.map { LateClaims(guards: $0.guards, unique: $0.unique, at: $0.at) }
-        case .releasesBatchesUnasked: break
+        case .releasesBatchesUnasked, .forgetsHalts: break
         default: return change
         }
         return RecordChange(
@@ -140,7 +153,7 @@ struct WrongRecords: RecordRepository, DueRepository {
             claims: claims,
             balances: change.balances,
             whileRunning: fault == .releasesBatchesUnasked ? nil : change.whileRunning,
-            halt: change.halt
+            halt: fault == .forgetsHalts ? nil : change.halt
         )
     }
 
@@ -315,8 +328,12 @@ struct WrongRecords: RecordRepository, DueRepository {
 package enum WrongPlugin {
     package static func make(_ fault: PlantedFault?) throws -> LoadedPlugin {
         let resend: JSONObject = ["resend": ["limit": 1, "grace_ms": 5_000]]
-        return try FakePlugin.make(collect: resend, pay: resend) { functions in
-            let misreads: [PlantedFault?] = [.readsPendingAsPaid, .ignoresAmounts, .readsReversedAsGivenBack]
+        var pay = resend
+        (pay["pause_codes"], pay["break_codes"]) = ([.string(BatchWatch.poor)], [.string(BatchWatch.locked)])
+        return try FakePlugin.make(collect: resend, pay: pay) { functions in
+            let misreads: [PlantedFault?] = [
+                .readsPendingAsPaid, .readsPendingAsPoor, .ignoresAmounts, .readsReversedAsGivenBack,
+            ]
             guard fault != nil, misreads.contains(fault) else { return functions }
             return LoadedPlugin.OperationFunctions(
                 prepare: functions.prepare,
@@ -335,6 +352,9 @@ package enum WrongPlugin {
         if fault == .readsPendingAsPaid, said["verdict"] == "pending" {
             members["verdict"] = "succeeded"
             members["receipt"] = .string("P" + String(raw.count))
+        }
+        if fault == .readsPendingAsPoor, said["verdict"] == "pending" {
+            (members["verdict"], members["code"]) = ("failed", .string(BatchWatch.poor))
         }
         if fault == .readsReversedAsGivenBack, said["verdict"] == "duplicate" {
             members["verdict"] = "succeeded"

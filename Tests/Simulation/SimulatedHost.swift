@@ -39,12 +39,12 @@ final class SimulatedHost: Sendable {
             random: { words.next() }
         )
         let store = Self.store(world, life)
-        let records = WrongRecords(store, world.disk, world.fault.flatMap(WrongRecords.Fault.init))
+        let records = WrongRecords(store, world, world.fault.flatMap(WrongRecords.Fault.init))
         var ports = Assembly.Ports(
             store: Assembly.Repositories(
                 withoutPluginData: store,
                 records: records,
-                batches: WrongBatches(store: store, isWrong: world.fault == .releasesBatchesUnasked)
+                batches: WrongBatches(store: store, fault: world.fault)
             ),
             journal: HostJournal(world: world, life: life),
             upstream: HostLine(world: world, mpesa: mpesa, life: life, clock: clock),
@@ -249,6 +249,7 @@ private struct HostLine: Upstream {
             record.batch.map { world.wasReleased("\(record.organization) \($0.batch)") } ?? world.wasReleased(id)
         if record.hold != nil, !isReleased { world.accuse("\(id) left, and nobody had released it") }
         if let hold = record.hold, let asked = hold.asked { watch(hold, asked, record) }
+        if let place = record.batch { world.watch(record, at: place, in: mpesa) }
         if record.state == .withdrawn { world.accuse("\(id) left after it had been withdrawn") }
         // A request's own time goes by no clock; the clock is faster by a twentieth while it follows one that was set.
         let begun = [record.sentAt, record.resentAt].compactMap { $0 }.max() ?? clock.now()

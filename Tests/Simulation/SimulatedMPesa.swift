@@ -8,6 +8,19 @@ final class SimulatedMPesa: Sendable {
     /// What customers and M-Pesa decide about a request.
     enum Decision: String, Sendable { case open, refused, paid, failed, cancelled, expired, reversedBefore }
 
+    /// A bad time, while which payouts fare otherwise.
+    enum Mood: String, Sendable {
+        /// The organizations' money has run out.
+        case poor
+        /// It takes few requests.
+        case busy
+        /// It refuses whoever asks in the organizations' name.
+        case locked
+    }
+
+    /// Each as often as it comes.
+    static let moods: [Mood] = [.poor, .poor, .poor, .poor, .busy, .busy, .busy, .locked]
+
     /// One request for money as M-Pesa knows it.
     struct Entry: Sendable {
         let id: RecordID
@@ -19,6 +32,8 @@ final class SimulatedMPesa: Sendable {
         var arrivals = 1
         var debits = 0
         var decision = Decision.open
+        /// Why it failed, where it did.
+        var code = "1032"
 
         var fakeID: String { "F\(number)" }
         var receipt: String { "R\(number)" }
@@ -29,12 +44,22 @@ final class SimulatedMPesa: Sendable {
     private let ledger = Mutex<[RecordID: Entry]>([:])
     /// What somebody gave back of payments past the gateway, in M-Pesa's portal.
     private let portal = Mutex<[RecordID: Int64]>([:])
+    private let mood = Mutex<Mood?>(nil)
 
     init(_ world: World) { self.world = world }
 
     var entries: [Entry] { ledger.withLock { $0.values.sorted { $0.number < $1.number } } }
     func entry(_ id: RecordID) -> Entry? { ledger.withLock { $0[id] } }
     var givenBackElsewhere: [RecordID: Int64] { portal.withLock { $0 } }
+
+    /// A bad time begins, or is over.
+    func fall(into new: Mood?) {
+        mood.withLock { $0 = new }
+        world.note("mpesa: \(new?.rawValue ?? "as always")")
+    }
+
+    /// Which bad time it is for payouts; none once everything is calm.
+    private func mood(for kind: String) -> Mood? { kind == "pay" && !world.isCalm ? mood.withLock { $0 } : nil }
 
     // MARK: Requests
 
@@ -44,7 +69,7 @@ final class SimulatedMPesa: Sendable {
         guard let id = body["id"]?.stringValue.flatMap({ RecordID($0) }) else {
             return Self.said(["verdict": "rejected"])
         }
-        if world.trouble(0.04) {
+        if world.trouble(mood(for: kind) == .busy ? 0.7 : 0.04) {
             world.note("mpesa: \(id) is not looked at")
             return Self.said(["verdict": "not_processed", "code": "busy", "retry_after_ms": 2_000])
         }
@@ -105,7 +130,9 @@ final class SimulatedMPesa: Sendable {
 
     private func statement(of entry: Entry, withReceipt: Bool = true) -> JSON {
         if entry.decision == .reversedBefore { return ["verdict": "duplicate", "code": "R000001"] }
-        guard entry.decision == .paid else { return ["verdict": .string(entry.decision.rawValue), "code": "1032"] }
+        guard entry.decision == .paid else {
+            return ["verdict": .string(entry.decision.rawValue), "code": .string(entry.code)]
+        }
         var said: JSONObject = ["verdict": "succeeded", "code": "0"]
         if withReceipt {
             said["receipt"] = .string(entry.receipt)
@@ -123,10 +150,12 @@ final class SimulatedMPesa: Sendable {
         await world.wait(world.script == nil ? 2_000...130_000 : 2_000...2_000)
         let outcomes: [Decision] = [.paid, .paid, .paid, .failed, .cancelled, .expired]
         let decided = isReversedElsewhere(id) ? .reversedBefore : outcomes[world.pick(0...5)]
-        let decision = world.script == nil ? decided : .paid
+        let failure = failure(of: entry(id)?.kind ?? "")
+        let decision = world.script != nil ? .paid : failure.isCertain ? .failed : decided
         let entry = ledger.withLock { ledger -> Entry? in
             guard ledger[id]?.decision == .open || decision == .paid else { return nil }
             ledger[id]?.decision = decision
+            if decision == .failed { ledger[id]?.code = failure.code }
             if decision == .paid { ledger[id]?.debits += 1 }
             return ledger[id]
         }
@@ -138,6 +167,15 @@ final class SimulatedMPesa: Sendable {
                 await self.world.wait(self.world.script == nil ? 50...200_000 : 50...3_000)
                 await self.deliver(self.perhapsAltered(self.statement(of: entry), entry), to: entry.url)
             }
+        }
+    }
+
+    /// Why a request fails that does, and whether each does at this time.
+    private func failure(of kind: String) -> (code: String, isCertain: Bool) {
+        switch mood(for: kind) {
+        case .poor?: (BatchWatch.poor, true)
+        case .locked?: (BatchWatch.locked, true)
+        case .busy?, nil: (kind == "pay" && world.chance(0.5) ? BatchWatch.poor : "1032", false)
         }
     }
 

@@ -64,14 +64,18 @@ extension Simulation {
         await world.wait(0...2_000)
         guard let host = world.host else { return }
         let (batches, who, id) = (host.gateway.batches, Self.principal(of: batch.organization), "\(batch.id)")
+        let name = "\(batch.organization) \(batch.id)"
         do throws(GatewayError) {
             let found: Batch
             switch (batch.state, world.pick(0...9)) {
             case (_, 0): found = try await batches.cancel(id, by: who, because: "No more.")
             case (.draft, _):
-                world.noteReleased("\(batch.organization) \(batch.id)")
+                world.noteReleased(name)
                 found = try await batches.release(id, by: who)
-            case (.paused, _): found = try await batches.resume(id, by: who)
+            case (.paused, _):
+                let word = world.batchWatch.noteWord(name, at: world.time.uptime)
+                defer { world.batchWatch.noteWordEnded(name, word, at: world.time.uptime) }
+                found = try await batches.resume(id, by: who)
             case (_, 1...3): found = try await batches.pause(id, by: who, because: "Wait.")
             default: return
             }
@@ -120,10 +124,10 @@ extension Simulation {
     }
 }
 
-/// A store's batches, with one thing wrong, or none: drafts that look as if they ran.
+/// A store's batches, with one thing wrong, or none.
 struct WrongBatches: BatchRepository {
     let store: any BatchRepository
-    let isWrong: Bool
+    let fault: PlantedFault?
 
     func commit(_ new: NewBatch) async throws(GatewayError) -> BatchOutcome { try await store.commit(new) }
 
@@ -168,7 +172,7 @@ struct WrongBatches: BatchRepository {
     }
 
     func openBatches(at now: Timestamp, limit: Int) async throws(GatewayError) -> [Batch] {
-        guard isWrong else { return try await store.openBatches(at: now, limit: limit) }
+        guard fault == .releasesBatchesUnasked else { return try await store.openBatches(at: now, limit: limit) }
         return try await store.openBatches(at: now + .seconds(90 * 86_400), limit: limit)
             .map { batch in
                 var batch = batch
@@ -178,7 +182,17 @@ struct WrongBatches: BatchRepository {
     }
 
     func apply(_ change: BatchChange) async throws(GatewayError) -> Bool { try await store.apply(change) }
-    func items(_ question: BatchItems) async throws(GatewayError) -> [Record] { try await store.items(question) }
+
+    func items(_ question: BatchItems) async throws(GatewayError) -> [Record] {
+        let found = try await store.items(question)
+        // Those in whatever state, after the rows themselves, are asked for where rows are tried again.
+        guard fault == .forgetsTries, question.states == nil, question.after > 0 else { return found }
+        return found.map { item in
+            var item = item
+            item.batch = item.batch.map { BatchPlace(batch: $0.batch, sequence: $0.sequence, row: $0.row) }
+            return item
+        }
+    }
 
     func undecidedItems(
         of account: AccountID,

@@ -69,6 +69,7 @@ package final class Simulation: Sendable {
         let weather = world.begin { await self.weather() }
         let people = world.begin { await self.people() }
         let releasers = world.begin { await self.releasers() }
+        let moods = world.begin { await self.moods() }
         var callers = (0..<world.pick(3...6)).map { number in world.begin { await self.call(number) } }
         callers += (0..<world.pick(0...2)).map { number in world.begin { await self.callForBatch(number) } }
         for caller in callers { await caller.value }
@@ -76,6 +77,7 @@ package final class Simulation: Sendable {
         weather.cancel()
         people.cancel()
         releasers.cancel()
+        moods.cancel()
         world.calmDown()
         await end()
         judge()

@@ -44,6 +44,7 @@ final class World: Sendable {
     /// What outlives the hosts: in memory, or a file of the real store's.
     let disk: any SimulatedDisk
     let journal = MemoryJournal()
+    let batchWatch = BatchWatch()
     private let keepsLines: Bool
     private let state: Mutex<State>
 
