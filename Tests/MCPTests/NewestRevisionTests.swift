@@ -192,7 +192,10 @@ struct `A list` {
         return settings
     }
 
-    @Test(arguments: [("tools", "tools/list"), ("prompts", "prompts/list"), ("resources", "resources/list")])
+    @Test(arguments: [
+        ("tools", "tools/list"), ("prompts", "prompts/list"), ("resources", "resources/list"),
+        ("resourceTemplates", "resources/templates/list"),
+    ])
     func `comes page by page, whole and in order`(list: String, method: String) async throws {
         var whole: [String] = []
         try await Office.with { whole = await $0.ask(method).names(list) }

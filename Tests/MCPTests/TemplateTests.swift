@@ -49,6 +49,41 @@ struct `A resource of the host's own` {
         }
     }
 
+    @Test func `is a report too, whole, and its organization's alone`() async throws {
+        try await Office.with { office in
+            let report = StoredReport(
+                id: office.clock.entropy.identifier(),
+                kind: "DAILY",
+                question: ReportQuestion(
+                    organization: office.organization,
+                    environment: .test,
+                    days: 1...1,
+                    madeBy: nil,
+                    accounts: [.main]
+                ),
+                madeBy: "key:\(office.key.id)",
+                madeAt: office.clock.now,
+                expiresAt: office.clock.now + .seconds(60),
+                position: 7,
+                correctedTo: 5,
+                key: nil,
+                document: JSON.object(["total": 12]).bytes
+            )
+            _ = try await office.store.keep(report, reportsMax: 10)
+            let other = try await office.addKey(scopes: nil, of: office.addOrganization("other"))
+            let call: JSONObject = ["name": "reports_show", "arguments": ["id": .string("\(report.id)")]]
+            let uri: JSONObject = ["uri": .string("mpesa://reports/\(report.id)")]
+
+            let read = await office.ask("resources/read", uri)
+            let shown = await office.ask("tools/call", call)
+
+            #expect(shown.result["structuredContent"]?["total"] == 12, "\(shown.json)")
+            let text = try #require(read.result["contents"]?[0]?["text"]?.stringValue, "\(read.json)")
+            #expect(text == shown.result["content"]?[0]?["text"]?.stringValue)
+            #expect(await office.ask("resources/read", uri, credential: other).code == -32602)
+        }
+    }
+
     @Test(arguments: ["nothing", "a/b", "", "%41", "1?x=1", "1#x", "\u{202E}1"])
     func `is not there for an id that is none`(id: String) async throws {
         try await Office.with { office in
