@@ -7,6 +7,7 @@ CREATE INDEX audit_by_subject ON audit (organization_id, subject, audit_id);
 CREATE TABLE audit_heads ( organization_id TEXT NOT NULL, writer_id TEXT NOT NULL, sequence BIGINT NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (organization_id, writer_id)) WITHOUT ROWID;
 CREATE TABLE balances ( organization_id TEXT NOT NULL, environment TEXT NOT NULL, account TEXT NOT NULL, name TEXT NOT NULL, at_ms BIGINT NOT NULL, record_id TEXT NOT NULL, currency TEXT NOT NULL, current_cents BIGINT NOT NULL, available_cents BIGINT NOT NULL, reserved_cents BIGINT NOT NULL, uncleared_cents BIGINT NOT NULL, PRIMARY KEY (organization_id, environment, account, name, at_ms, record_id)) WITHOUT ROWID;
 CREATE INDEX balances_by_age ON balances (at_ms);
+CREATE TABLE batch_retries ( organization_id TEXT NOT NULL, batch_id TEXT NOT NULL, record_id TEXT NOT NULL, retry_id TEXT NOT NULL, retry_batch_id TEXT NOT NULL, PRIMARY KEY (organization_id, batch_id, record_id)) WITHOUT ROWID;
 CREATE TABLE batches ( organization_id TEXT NOT NULL, batch_id TEXT NOT NULL, environment TEXT NOT NULL, state TEXT NOT NULL, version BIGINT NOT NULL, content BLOB NOT NULL, created_ms BIGINT NOT NULL, until_ms BIGINT NOT NULL, ended_ms BIGINT, detail TEXT NOT NULL, decided_by TEXT, released_by TEXT, reason TEXT, withdrawal TEXT, next_ms BIGINT NOT NULL DEFAULT 0, approvers TEXT, looked TEXT, PRIMARY KEY (organization_id, batch_id)) WITHOUT ROWID;
 CREATE INDEX batches_by_content ON batches (organization_id, content);
 CREATE INDEX batches_listed ON batches (organization_id, environment, created_ms, batch_id);

@@ -245,7 +245,7 @@ struct `A batch's result` {
                 .split(separator: "\r\n").map(String.init)
             #expect(
                 lines.first
-                    == "row,Name,phone,amount,transaction_id,status,state,mpesa_receipt_number,result_code,result_desc,ended_at,retry_of"
+                    == "row,Name,phone,amount,transaction_id,status,state,mpesa_receipt_number,result_code,result_desc,ended_at,retry_of,retried_by"
             )
             #expect(
                 lines.dropFirst().first?.hasPrefix("2,'=cmd,254711010001,100,\(items[0].id),SUCCESS,succeeded,R")

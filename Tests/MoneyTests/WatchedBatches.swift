@@ -127,6 +127,14 @@ final class WatchedBatches: BatchRepository {
         return try await store.recent(question)
     }
 
+    func retries(
+        of id: BatchID,
+        organization: OrganizationID,
+        between ids: ClosedRange<String>?
+    ) async throws(GatewayError) -> [BatchRetry] {
+        try await store.retries(of: id, organization: organization, between: ids)
+    }
+
     private func answer() throws(GatewayError) {
         if isLost.value == true { throw GatewayError(.unavailable, "The store is away.") }
     }

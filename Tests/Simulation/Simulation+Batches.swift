@@ -221,4 +221,12 @@ struct WrongBatches: BatchRepository {
     func recent(_ question: RecentPayments) async throws(GatewayError) -> [RecentPayment] {
         try await store.recent(question)
     }
+
+    func retries(
+        of id: BatchID,
+        organization: OrganizationID,
+        between ids: ClosedRange<String>?
+    ) async throws(GatewayError) -> [BatchRetry] {
+        try await store.retries(of: id, organization: organization, between: ids)
+    }
 }

@@ -51,6 +51,45 @@ struct `A stored batch` {
         }
     }
 
+    @Test func `tries each item of another again once, whatever batch asks`() async throws {
+        try await withEachStore { (store) async throws in
+            let (id, second, third) = (
+                try #require(batchID), try #require(BatchID("b-2")), try #require(BatchID("b-3"))
+            )
+            let failed = [makeItem(1, of: id, state: .failed), makeItem(2, of: id, state: .failed)]
+            var first = makeBatch(id)
+            #expect(try await store.commit(new(first, failed)) == .committed)
+            (first.version, first.state, first.endedAt) = (2, .completed, moment)
+            #expect(try await store.apply(BatchChange(batch: first)))
+            func again(_ item: Record, as batch: BatchID) -> Record {
+                var record = makeItem(1, of: batch)
+                record.batch = BatchPlace(batch: batch, sequence: 1, row: 1, retryOf: item.id, retryOfBatch: id)
+                return record
+            }
+            var batch = makeBatch(second)
+            batch.retryOf = id
+            let retry = again(failed[0], as: second)
+            // It may have just the payments that it tries again.
+            #expect(try await store.commit(new(batch, [retry])) == .committed)
+            #expect(try await store.batch(second, organization: ours) == batch)
+            #expect(try await store.items(BatchItems(of: second, organization: ours, limit: 9)) == [retry])
+
+            var other = makeBatch(third, content: [9])
+            other.retryOf = id
+            #expect(try await store.commit(new(other, [again(failed[0], as: third)])) == .retried)
+            #expect(try await store.batch(third, organization: ours) == nil)
+            #expect(try await store.commit(new(other, [again(failed[1], as: third)])) == .committed)
+
+            let found = try await store.retries(of: id, organization: ours, between: nil)
+            #expect(Set(found.map(\.item)) == Set(failed.map(\.id)) && found.count == 2)
+            let one = failed[0].id.description
+            let own = try await store.retries(of: id, organization: ours, between: one...one)
+            #expect(own == [BatchRetry(item: failed[0].id, retry: retry.id, batch: second)])
+            #expect(try await store.retries(of: id, organization: theirs, between: nil).isEmpty)
+            #expect(try await store.retries(of: second, organization: ours, between: nil).isEmpty)
+        }
+    }
+
     @Test func `is not written where its id or its items are there already`() async throws {
         try await withEachStore { (store) async throws in
             let (id, other) = (try #require(batchID), try #require(BatchID("b-2")))

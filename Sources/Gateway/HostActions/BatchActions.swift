@@ -12,7 +12,7 @@ package struct BatchActions: Sendable {
     init(batches: Batches) { self.batches = batches }
 
     /// The actions.
-    package var all: [Action] { [create, list, show, items, result, release, pause, resume, cancel] }
+    package var all: [Action] { [create, retry, list, show, items, result, release, pause, resume, cancel] }
 
     private static func reading(_ name: String) -> ActionRules {
         ActionRules(
@@ -33,7 +33,7 @@ package struct BatchActions: Sendable {
         )
     }
 
-    private static let id: JSON = [
+    static let id: JSON = [
         "type": "string", "pattern": .string(BatchID.pattern), "description": .string("The batch's. \(BatchID.form)"),
     ]
     private static let reason: JSON = [
@@ -58,7 +58,16 @@ package struct BatchActions: Sendable {
         let stop = try await batches.stop(of: batch, sums)
         let wait = stop == nil ? try await batches.wait(of: batch, sums) : nil
         let overdue = try await batches.overdue(of: batch, sums)
-        BatchDocument.write(batch, sums, overdue: overdue, waiting: wait, stoppedBy: stop, to: &writer)
+        let retries = try await batches.retrying(batch)
+        BatchDocument.write(
+            batch,
+            sums,
+            overdue: overdue,
+            waiting: wait,
+            stoppedBy: stop,
+            retriedBy: retries,
+            to: &writer
+        )
         return .data(writer.bytes)
     }
 
@@ -175,7 +184,8 @@ package struct BatchActions: Sendable {
             )
             var writer = JSONWriter(capacity: 4096)
             writer.beginArray()
-            for item in found { BatchItemDocument.write(item, to: &writer) }
+            let retries = try await batches.retries(of: found, in: batch)
+            for item in found { BatchItemDocument.write(item, retriedBy: retries[item.id], to: &writer) }
             writer.endArray()
             var beside = [(name: "count", value: JSON.integer(Int64(found.count)).bytes)]
             if found.count == limit, let last = found.last?.batch?.sequence {
@@ -206,7 +216,8 @@ package struct BatchActions: Sendable {
             return .stream(
                 file.stream(on: batches.sheets) { (take) async throws(GatewayError) in
                     try await walk(batch, use) { (slice) async throws(GatewayError) in
-                        try await take(slice.map { columns.cells(of: $0) })
+                        let retries = try await batches.retries(of: slice, in: batch)
+                        try await take(slice.map { columns.cells(of: $0, retriedBy: retries[$0.id]) })
                     }
                 }
             )

@@ -12,18 +12,24 @@ package enum BatchItemDocument {
                 "type": "integer", "minimum": 1,
                 "description": "The row that it stands for; not there where the store can no longer read that.",
             ],
-            "retry_of": ["type": "string", "description": "The failed payment that it tries again."],
+            "retry_of": ["type": "string", "description": "The payment that it tries again, which ended unpaid."],
+            "retry_of_batch": ["type": "string", "description": "That one's batch, where it is another."],
+            "retried_by": ["type": "string", "description": "The payment of another batch that tries it again."],
+            "retried_by_batch": ["type": "string", "description": "That one's batch."],
             "confirmed_by": ["type": "string", "description": "Who confirmed that it repeats a payment."],
             "arguments": ["type": "object", "description": "As they were sent."],
             "transaction": TransactionDocument.schema,
         ],
     ]
 
-    static func write(_ item: Record, to writer: inout JSONWriter) {
+    static func write(_ item: Record, retriedBy retry: BatchRetry?, to writer: inout JSONWriter) {
         writer.beginObject()
         writer.optional("sequence", item.batch.map { Int64($0.sequence) })
         writer.optional("row", item.batch.flatMap { $0.row > 0 ? Int64($0.row) : nil })
         writer.optional("retry_of", item.batch?.retryOf?.description)
+        writer.optional("retry_of_batch", item.batch?.retryOfBatch?.description)
+        writer.optional("retried_by", retry?.retry.description)
+        writer.optional("retried_by_batch", retry?.batch.description)
         writer.optional("confirmed_by", item.batch?.confirmedBy)
         if let arguments = item.hold?.arguments, arguments.objectValue != nil {
             writer.key("arguments")
@@ -39,7 +45,7 @@ package enum BatchItemDocument {
 struct BatchResult: Sendable {
     private static let columns = [
         "transaction_id", "status", "state", "mpesa_receipt_number", "result_code", "result_desc", "ended_at",
-        "retry_of",
+        "retry_of", "retried_by",
     ]
 
     private let format: RowFile.Format
@@ -61,12 +67,12 @@ struct BatchResult: Sendable {
     var header: [String] { ["row"] + beside + arguments + BatchResult.columns }
 
     /// An item's row.
-    func cells(of item: Record) -> [WrittenCell] {
+    func cells(of item: Record, retriedBy retry: BatchRetry?) -> [WrittenCell] {
         let hold = item.hold
         let ended = item.endedAt.map { format == .csv ? $0.description : NairobiTime.text($0) }
         let ours = [
             item.id.description, item.state.status, item.state.rawValue, item.receipt, item.code, item.meaning, ended,
-            item.batch?.retryOf?.description,
+            item.batch?.retryOf?.description, retry?.retry.description,
         ]
         return [item.batch.flatMap { $0.row > 0 ? .number(Int64($0.row)) : nil } ?? .empty]
             + beside.map { BatchResult.cell(hold?.beside?[$0]) }

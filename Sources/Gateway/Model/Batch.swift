@@ -94,6 +94,8 @@ package struct Batch: Sendable, Equatable {
     package let confirmedRows: Int
     /// The batch that this one repeats, as somebody confirmed.
     package let repeats: BatchID?
+    /// The batch whose payments it tries again; nil where it tries none.
+    package var retryOf: BatchID?
     /// Who may let it leave.
     package let releaser: BatchReleaser
     /// Why it waits, for people; nil where it does not.
@@ -223,8 +225,13 @@ package struct BatchPlace: Sendable, Equatable {
     package let row: Int
     /// Who confirmed that it repeats an earlier payment; nil where it does not.
     package let confirmedBy: String?
-    /// The failed item that it tries again.
+    /// The item that it tries again: one that failed in the same batch, or that ended unpaid in another.
     package let retryOf: RecordID?
+    /// The other batch; nil for what is tried again within its own, or is no retry.
+    package let retryOfBatch: BatchID?
+
+    /// Whether its own batch tries it again, under the word that let that leave.
+    package var isTriedAgain: Bool { retryOf != nil && retryOfBatch == nil }
 
     /// States a place.
     package init(
@@ -232,12 +239,31 @@ package struct BatchPlace: Sendable, Equatable {
         sequence: Int,
         row: Int,
         confirmedBy: String? = nil,
-        retryOf: RecordID? = nil
+        retryOf: RecordID? = nil,
+        retryOfBatch: BatchID? = nil
     ) {
         self.batch = batch
         self.sequence = sequence
         self.row = row
         self.confirmedBy = confirmedBy
         self.retryOf = retryOf
+        self.retryOfBatch = retryOfBatch
+    }
+}
+
+/// That an item which ended unpaid is tried again by another batch.
+package struct BatchRetry: Sendable, Equatable {
+    /// The item that ended.
+    package let item: RecordID
+    /// The one that tries it again.
+    package let retry: RecordID
+    /// Its batch.
+    package let batch: BatchID
+
+    /// States it.
+    package init(item: RecordID, retry: RecordID, batch: BatchID) {
+        self.item = item
+        self.retry = retry
+        self.batch = batch
     }
 }

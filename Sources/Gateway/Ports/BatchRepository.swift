@@ -52,6 +52,13 @@ package protocol BatchRepository: Sendable {
     ///   rows since these were looked at.
     func apply(_ change: BatchChange) async throws(GatewayError) -> Bool
 
+    /// Which items of a batch other batches try again, between two ids; all of them where there are none.
+    func retries(
+        of id: BatchID,
+        organization: OrganizationID,
+        between ids: ClosedRange<String>?
+    ) async throws(GatewayError) -> [BatchRetry]
+
     /// Items of a batch, in their order.
     func items(_ question: BatchItems) async throws(GatewayError) -> [Record]
 
@@ -150,6 +157,8 @@ package enum BatchOutcome: Sendable, Equatable {
     case tooManyOpen
     /// Others have asked for payments of its rows since these were looked at. Nothing was written.
     case overtaken
+    /// What it tries again is tried again already. Nothing was written.
+    case retried
 }
 
 /// A batch's next version, and what is committed with it.

@@ -49,7 +49,7 @@ package enum BatchArguments {
 /// What a call asks for: a batch.
 package struct BatchOrder: Sendable {
     /// Its items, as they came.
-    package let items: [JSON]
+    package internal(set) var items: [JSON]
     /// The caller's own id.
     package var id: BatchID?
     /// For people.
@@ -70,6 +70,8 @@ package struct BatchOrder: Sendable {
     package var faults: [Int: [GatewayError.FieldError]] = [:]
     /// What stood beside a file's items in columns that are none of theirs.
     package var beside: [Int: JSON] = [:]
+    /// What is tried again, where its items are those of another batch.
+    package var retry: Retry?
     /// What was read of a file, for whoever sent it: its sheet, and which header as which member.
     package var file: JSON?
 
@@ -91,5 +93,19 @@ package struct BatchOrder: Sendable {
         repeats = arguments["repeats"]?.stringValue.flatMap { BatchID($0) }
         validatesOnly = arguments["validate_only"] == true
         releases = arguments["release"] == true
+    }
+}
+
+extension BatchOrder {
+    /// What a batch tries again.
+    package struct Retry: Sendable {
+        /// The batch whose items they were.
+        let batch: BatchID
+        /// Their account.
+        let account: AccountName
+        /// What was asked for: the same once more is the same batch.
+        let asked: JSON
+        /// What each item tries again.
+        let tries: [RecordID]
     }
 }

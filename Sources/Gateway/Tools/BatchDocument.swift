@@ -86,6 +86,11 @@ package enum BatchDocument {
             "reason": ["type": "string", "description": "Why it was paused or stopped, or waits."],
             "confirmed_rows": ["type": "integer", "description": "Rows that repeat a payment, as somebody confirmed."],
             "repeats": ["type": "string", "description": "The batch that it repeats, as somebody confirmed."],
+            "retry_of": ["type": "string", "description": "The batch whose unpaid payments it tries again."],
+            "retried_by": [
+                "type": "array", "items": text,
+                "description": "Batches that try again what ended unpaid; of batches.show.",
+            ],
             "created_ms": milliseconds, "not_before_ms": milliseconds, "ended_ms": milliseconds,
             "until_ms": ["type": "integer", "description": "When what has not left is withdrawn by itself."],
             "errors": [
@@ -121,6 +126,7 @@ package enum BatchDocument {
     ///   - isEarlier: Whether it is shown to somebody who asked for a new one.
     ///   - wait: What it waits for though it runs.
     ///   - stop: What stops it though it runs, in words.
+    ///   - retries: The batches that try its unpaid payments again.
     package static func write(
         _ batch: Batch,
         _ sums: [RecordState: RollupSum],
@@ -128,6 +134,7 @@ package enum BatchDocument {
         isEarlier: Bool = false,
         waiting wait: BatchWait? = nil,
         stoppedBy stop: String? = nil,
+        retriedBy retries: [BatchID] = [],
         to writer: inout JSONWriter
     ) {
         var counts: [Part: Int64] = [:]
@@ -165,6 +172,11 @@ package enum BatchDocument {
         writer.optional("reason", stop ?? wait?.words ?? batch.reason)
         if batch.confirmedRows > 0 { writer.optional("confirmed_rows", Int64(batch.confirmedRows)) }
         writer.optional("repeats", batch.repeats?.description)
+        writer.optional("retry_of", batch.retryOf?.description)
+        if !retries.isEmpty {
+            writer.key("retried_by")
+            writer.value(.array(retries.map { .string($0.description) }))
+        }
         writer.optional("created_ms", batch.createdAt.milliseconds)
         writer.optional("not_before_ms", batch.notBefore?.milliseconds)
         writer.optional("ended_ms", batch.endedAt?.milliseconds)

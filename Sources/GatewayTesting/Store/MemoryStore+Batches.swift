@@ -6,11 +6,13 @@ extension MemoryStore: BatchRepository {
         return try await write("commit a batch") { tables in
             let name = MemoryTables.BatchName(batch.organization, batch.id)
             if let taken = tables.batches[name] { return .taken(taken) }
-            if batch.repeats == nil, let same = tables.batch(like: batch, since: new.sameSince) {
+            if batch.repeats == nil, let same = tables.batch(like: batch, since: new.sameSince), same != batch.retryOf {
                 return .sameItems(same)
             }
             let open = tables.batches.values.count { $0.organization == batch.organization && $0.endedAt == nil }
             if open >= new.openMax { return .tooManyOpen }
+            let again = Set(new.items.compactMap { $0.batch?.retryOfBatch == nil ? nil : $0.batch?.retryOf })
+            if tables.retries(in: batch.organization).contains(where: { again.contains($0.item) }) { return .retried }
             if let known = new.known, tables.isOvertaken(batch, new.items, since: known) { return .overtaken }
             if let quota = new.quota, tables.take(quota) == nil { return .quotaSpent }
             tables.batches[name] = batch
@@ -103,6 +105,18 @@ extension MemoryStore: BatchRepository {
             tables.postponed[name] = nil
             tables.begin(change.items, told: change.told)
             return true
+        }
+    }
+
+    package func retries(
+        of id: BatchID,
+        organization: OrganizationID,
+        between ids: ClosedRange<String>?
+    ) async throws(GatewayError) -> [BatchRetry] {
+        try await read { tables in
+            tables.retries(in: organization, of: id)
+                .filter { ids?.contains($0.item.description) ?? true }
+                .sorted { $0.item.raw < $1.item.raw }
         }
     }
 
@@ -212,6 +226,16 @@ extension MemoryTables {
         init(_ organization: OrganizationID, _ id: BatchID) {
             self.organization = organization
             self.id = id
+        }
+    }
+
+    /// Which items are tried again by other batches, of one batch or of all.
+    func retries(in organization: OrganizationID, of id: BatchID? = nil) -> [BatchRetry] {
+        records.values.compactMap { row in
+            guard row.record.organization == organization, let place = row.record.batch, let item = place.retryOf,
+                let batch = place.retryOfBatch, id.map({ $0 == batch }) ?? true
+            else { return nil }
+            return BatchRetry(item: item, retry: row.record.id, batch: place.batch)
         }
     }
 

@@ -32,6 +32,17 @@ extension Migrations {
 }
 
 extension Migrations {
+    /// Which items that ended unpaid are tried again by other batches.
+    static let batchRetries = [
+        """
+        CREATE TABLE batch_retries (
+            organization_id TEXT NOT NULL, batch_id TEXT NOT NULL, record_id TEXT NOT NULL, retry_id TEXT NOT NULL,
+            retry_batch_id TEXT NOT NULL, PRIMARY KEY (organization_id, batch_id, record_id)) {clustered}
+        """
+    ]
+}
+
+extension Migrations {
     /// What of a batch is left to be sent, and what of all batches has left and has not ended, found without a walk through
     /// all that they were made with.
     static let batchItems = [

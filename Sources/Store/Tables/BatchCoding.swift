@@ -52,6 +52,7 @@ package enum BatchCoding {
         detail["session"] = batch.session.map { .string($0.description) }
         detail["not_before_ms"] = batch.notBefore.map { .integer($0.milliseconds) }
         detail["repeats"] = batch.repeats.map { .string($0.description) }
+        detail["retry_of"] = batch.retryOf.map { .string($0.description) }
         detail["held_because"] = batch.heldBecause.map { .string($0) }
         if let asked = batch.asked {
             detail["asked_role"] = .string(asked.role.rawValue)
@@ -101,6 +102,7 @@ package enum BatchCoding {
             until: Timestamp(milliseconds: row.integer(7) ?? 0)
         )
         batch.session = detail["session"]?.stringValue.flatMap { Identifier($0) }
+        batch.retryOf = detail["retry_of"]?.stringValue.flatMap { BatchID($0) }
         batch.version = Int(row.integer(4) ?? 0)
         batch.endedAt = row.integer(8).map { Timestamp(milliseconds: $0) }
         batch.decidedBy = row.text(10)

@@ -11,6 +11,7 @@ extension RecordCoding {
         writer.optional("row", Int64(place.row))
         writer.optional("confirmed_by", place.confirmedBy)
         writer.optional("retry_of", place.retryOf?.description)
+        writer.optional("retry_of_batch", place.retryOfBatch?.description)
         writer.endObject()
     }
 
@@ -23,7 +24,8 @@ extension RecordCoding {
             sequence: Int(sequence),
             row: Int(row),
             confirmedBy: plan["confirmed_by"]?.stringValue,
-            retryOf: plan["retry_of"]?.stringValue.flatMap { RecordID($0) }
+            retryOf: plan["retry_of"]?.stringValue.flatMap { RecordID($0) },
+            retryOfBatch: plan["retry_of_batch"]?.stringValue.flatMap { BatchID($0) }
         )
     }
 

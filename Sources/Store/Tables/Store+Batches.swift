@@ -10,7 +10,7 @@ extension Store: BatchRepository {
                 if let taken = try Self.batch(batch.id, batch.organization, in: session.sql) {
                     throw Undo(outcome: BatchOutcome.taken(taken))
                 }
-                if batch.repeats == nil, let same = try Self.same(as: new, in: session.sql) {
+                if batch.repeats == nil, let same = try Self.same(as: new, in: session.sql), same != batch.retryOf {
                     throw Undo(outcome: BatchOutcome.sameItems(same))
                 }
                 if try Self.isFull(new, in: session.sql) { throw Undo(outcome: BatchOutcome.tooManyOpen) }
@@ -26,6 +26,9 @@ extension Store: BatchRepository {
                 )
                 for (item, party) in zip(new.items, digests) {
                     try RecordWriting.insert(item, events: [item.firstEvent], party: party, in: session)
+                }
+                guard try Self.noteRetries(new.items, in: session.sql) else {
+                    throw Undo(outcome: BatchOutcome.retried)
                 }
                 if let known = new.known, try Self.isOvertaken(batch, since: known, words, in: session.sql) {
                     throw Undo(outcome: BatchOutcome.overtaken)

@@ -57,6 +57,7 @@ extension Store: OwnedDataRepository {
             ["environment", "state", "created_ms", "ended_ms", "detail", "decided_by", "released_by", "reason"],
             isByTime: true
         ),
+        Part("batch_retries", key: ["batch_id", "record_id"], ["retry_id", "retry_batch_id"]),
         Part(
             "callbacks",
             key: ["callback_id"],

@@ -94,7 +94,9 @@ struct BatchRows: Sendable {
             batch: batch,
             sequence: index + 1,
             row: row,
-            confirmedBy: isConfirmed ? work.principal.subjectText : nil
+            confirmedBy: isConfirmed ? work.principal.subjectText : nil,
+            retryOf: order.retry?.tries[index],
+            retryOfBatch: order.retry?.batch
         )
         var record = try await operations.plan(work.item(item, at: place), kind: kind).record
         record.state = .draft

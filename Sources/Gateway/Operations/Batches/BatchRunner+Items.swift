@@ -44,7 +44,8 @@ extension BatchRunner {
         case pauses(String)
     }
 
-    /// The tries of an item's row before it, each failed for certain; nil where it must not be sent.
+    /// The tries of an item's row before it, in this batch or others, each known not to have moved; nil where it must not be
+    /// sent.
     ///
     /// Then one of them was paid after all, or may have been, or somebody who let the batch leave may not do so any more, or
     /// the rules ask for others by now.
@@ -61,9 +62,10 @@ extension BatchRunner {
             try await pause(batch, because: doubt)
             return nil
         }
-        var (tries, next) = ([Record](), item.batch?.retryOf)
-        while let failed = next {
-            guard let found = try await records.record(failed, of: item), found.hasFailedForCertain else {
+        var (tries, next) = ([Record](), item.batch)
+        while let place = next, let failed = place.retryOf {
+            let found = try await records.record(failed, of: item)
+            guard let found, place.isTriedAgain ? found.hasFailedForCertain : found.hasEndedUnmoved else {
                 _ = try await settlement.settle(item) { _ in
                     .withdrawn(
                         .obsolete,
@@ -74,7 +76,7 @@ extension BatchRunner {
                 return nil
             }
             tries.append(found)
-            next = found.batch?.retryOf
+            next = found.batch
         }
         return tries
     }
@@ -137,7 +139,7 @@ extension BatchRunner {
         // What a person confirmed as another payment meets no guard against repeats, nor what is tried again.
         let isConfirmed =
             item.batch?.confirmedBy != nil || item.batch.map { batch.looked?.rows.contains($0.row) } == true
-        let isMeant = isConfirmed || item.batch?.retryOf != nil
+        let isMeant = isConfirmed || item.batch?.isTriedAgain == true
         let settled = try await sender.send(
             released: item,
             prepared,
@@ -190,6 +192,17 @@ extension BatchRunner {
 }
 
 extension Record {
+    /// Whether it ended and did not move, as M-Pesa has said, the host knows or a person has found, and nothing speaks against
+    /// it.
+    ///
+    /// Then people may have its row paid by a batch of its own, by today's rules.
+    var hasEndedUnmoved: Bool {
+        switch state {
+        case .failed, .rejected, .cancelled, .expired, .withdrawn: !isDisputed
+        default: false
+        }
+    }
+
     /// Whether M-Pesa itself said that it did not move, and nothing speaks against it.
     ///
     /// Only then is its row paid by another try: what a person has said of it is no proof.

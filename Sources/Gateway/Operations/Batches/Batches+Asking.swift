@@ -19,7 +19,7 @@ extension Batches {
             credential: .none,
             tool: name,
             arguments: use.arguments,
-            account: use.text("account").flatMap { AccountName($0) }
+            account: order.retry?.account ?? use.text("account").flatMap { AccountName($0) }
         )
         let work = Dispatch.Work(
             call: call,
@@ -88,6 +88,24 @@ extension Batches {
             sentBy: entropy.now() + (.zero - time)
         )
     }
+
+    /// The batches that try items of one again, by their ids; the first ones.
+    func retrying(_ batch: Batch) async throws(GatewayError) -> [BatchID] {
+        guard batch.endedAt != nil || !Batches.stoppable.contains(batch.state) else { return [] }
+        let found = try await batches.retries(of: batch.id, organization: batch.organization, between: nil)
+        return Array(Set(found.map(\.batch)).sorted { $0.description < $1.description }.prefix(Batches.namedMax))
+    }
+
+    /// Which of these items of a batch other batches try again.
+    func retries(of items: [Record], in batch: Batch) async throws(GatewayError) -> [RecordID: BatchRetry] {
+        let ids = items.map(\.id.description)
+        guard let first = ids.min(), let last = ids.max(), !Batches.stoppable.contains(batch.state) else { return [:] }
+        let found = try await batches.retries(of: batch.id, organization: batch.organization, between: first...last)
+        return Dictionary(found.map { ($0.item, $0) }) { first, _ in first }
+    }
+
+    /// How many batches that try again another's items are named with it.
+    private static let namedMax = 20
 
     /// Those of an organization that wait for a person, in whatever environment.
     func waiting(of organization: OrganizationID, limit: Int) async throws(GatewayError) -> [Batch] {

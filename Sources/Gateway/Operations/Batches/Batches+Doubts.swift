@@ -28,11 +28,13 @@ extension Batches {
             }
             return ([], try await doubting.found(of: records).known)
         }
-        if let same, !order.validatesOnly { throw try await sameItems(same, as: principal) }
+        if let same, !order.validatesOnly, same != order.retry?.batch {
+            throw try await sameItems(same, as: principal)
+        }
         let found = try await doubting.found(of: records)
         var rows: [BatchRows.Payment: Int] = [:]
         var doubts: [BatchError] = []
-        if let same {
+        if let same, same != order.retry?.batch {
             let words = try await sameItems(same, as: principal).message
             doubts.append(BatchError(row: 0, pointer: "/repeats", message: words))
         }

@@ -37,7 +37,8 @@ extension Batches {
         var next: RecordID? = record.id
         while let id = next {
             guard let found = certain[id] else { return false }
-            next = found.batch?.retryOf
+            // What another batch tried before is looked at as this one leaves.
+            next = found.batch.flatMap { $0.isTriedAgain ? $0.retryOf : nil }
         }
         return true
     }

@@ -126,7 +126,8 @@ package struct Batches: Sendable {
         _ items: ItemsBinding
     ) throws(GatewayError) {
         let most = order.rows.isEmpty ? min(settings.itemsMax, items.max) : settings.itemsMax
-        guard (1...most).contains(order.items.count) else {
+        // What is tried again was kept before, and is looked for where there is a batch of its id already.
+        guard (1...most).contains(order.items.count) || order.retry != nil else {
             throw GatewayError.wrong(items.name, "expected 1 to \(most) payments.")
         }
         if let moment = order.notBefore,
@@ -152,10 +153,16 @@ package struct Batches: Sendable {
         let said: JSON = [
             "tool": .string(work.entry.tool.name), "account": .string(account.description),
             "environment": .string(work.principal.environment.rawValue), "name": .string(order.name),
-            "not_before_ms": order.notBefore.map { .integer($0.milliseconds) } ?? .null, "items": .array(order.items),
+            "not_before_ms": order.notBefore.map { .integer($0.milliseconds) } ?? .null,
+            "items": order.retry?.asked ?? .array(order.items),
         ]
         let digest = SHA256.digest(said.canonicalBytes)
         if let id = order.id { return Identity(id: id, digest: digest.bytes) }
+        if let tries = order.retry?.tries {
+            // Each is tried again once: no other batch will ever try just these.
+            let text = SHA256.digest(tries.map(\.description).joined(separator: " ")).hexadecimal
+            return Identity(id: try Batches.id("R-" + text.prefix(24)), digest: digest.bytes)
+        }
         guard let key = work.call.idempotencyKey else {
             return Identity(id: try await ownID(of: digest, order, work.principal), digest: digest.bytes)
         }
@@ -265,6 +272,7 @@ package struct Batches: Sendable {
             until: hold?.until ?? now + settings.waitsFor
         )
         batch.session = isAgents ? work.principal.session : nil
+        batch.retryOf = order.retry?.batch
         if leaves {
             let sum = RollupSum(transactions: Int64(rows.records.count), amount: rows.total)
             if let lack = try await runner.dayLack(of: batch, sum, like: first) {
@@ -311,6 +319,7 @@ package struct Batches: Sendable {
         case .taken(let found): return try await replay(found, identity, work.principal)
         case .sameItems(let same): throw try await sameItems(same, as: work.principal)
         case .overtaken: return nil
+        case .retried: throw Batches.triedAgainMeanwhile
         case .tooManyOpen: throw Batches.tooManyOpen(openMax(work.membership))
         case .closed: throw GatewayError(.organizationSuspended, "This organization has been closed.")
         case .quotaSpent:
