@@ -61,6 +61,17 @@ extension BatchRunner {
 }
 
 extension BatchRunner {
+    /// Pauses what is due to leave of an organization that may ask for nothing now: once it may again, a person decides
+    /// whether it is wanted still.
+    ///
+    /// What is before its moment waits for that; where nothing is left to be sent there is nothing to decide.
+    func pauseForSuspension(_ batch: Batch) async throws(GatewayError) -> Bool {
+        let organization = try await calls.operations.directory.membership(of: batch.organization).organization
+        guard let refusal = organization.refusal(at: entropy.now()), try await !isOver(batch) else { return false }
+        try await pause(batch, because: refusal.message)
+        return true
+    }
+
     /// Tells those who may let a batch go on once more that it waits, when most of its time is over.
     func remind(_ batch: Batch) async throws(GatewayError) {
         let now = entropy.now()

@@ -298,6 +298,7 @@ package final class BatchRunner: Sendable {
             return false
         }
         if try await pauseForLost(batch) { return false }
+        if try await pauseForSuspension(batch) { return false }
         if mustLook(at: batch) {
             // Where its rows cannot be asked about for as long, it is late all the same.
             if entropy.now() >= batch.until, try await isLate(batch, at: entropy.uptime()) { return true }
