@@ -42,12 +42,34 @@ struct `A stored batch` {
             batch.approvers = ["user:3", "user:4"]
             batch.reason = "No."
             batch.looked = Batch.Looked(at: moment + .seconds(9), rows: [2, 11])
+            batch.strikes = [Batch.Strike(by: "user:5", at: moment, reason: "Not \"her\".", rows: 1, amount: 100)]
             batch.endedAt = moment
             #expect(try await store.apply(BatchChange(batch: batch, items: [makeItem(3, of: id)])))
             #expect(try await store.batch(id, organization: ours) == batch)
             #expect(try await store.apply(BatchChange(batch: batch)) == false)
             let sums = try await store.sums(of: id, organization: ours)
             #expect(sums == [.draft: RollupSum(transactions: 3, amount: 300)])
+        }
+    }
+
+    @Test func `loses rows in the commit that says so, or none where one of them has changed`() async throws {
+        try await withEachStore { (store) async throws in
+            let id = try #require(batchID)
+            var batch = makeBatch(id)
+            let items = [makeItem(1, of: id), makeItem(2, of: id)]
+            #expect(try await store.commit(new(batch, items)) == .committed)
+            let struck = RecordChange(record: advanced(items[1], to: .withdrawn).record, events: [])
+            let stale = RecordChange(record: advanced(struck.record, to: .withdrawn).record, events: [])
+            batch.version = 2
+            batch.strikes = [Batch.Strike(by: "user:5", at: moment, reason: "No.", rows: 1, amount: 100)]
+
+            #expect(try await store.apply(BatchChange(batch: batch, struck: [struck, stale, stale])) == false)
+            #expect(try await store.batch(id, organization: ours)?.version == 1)
+            #expect(try await store.items(BatchItems(of: id, organization: ours, limit: 9)) == items)
+            #expect(try await store.apply(BatchChange(batch: batch, struck: [struck])))
+            #expect(try await store.batch(id, organization: ours) == batch)
+            let states = try await store.items(BatchItems(of: id, organization: ours, limit: 9)).map(\.state)
+            #expect(states == [.draft, .withdrawn] && batch.items == 1 && batch.total == 100)
         }
     }
 

@@ -51,7 +51,13 @@ extension ApprovalLetters {
     }
 
     private static func words(for batch: Batch) -> String {
-        "\(batch.tool), \(batch.items) payments, \(batch.total) KES in all, \(batch.environment.rawValue), batch \(batch.id)."
+        let struck = batch.strikes.last.map {
+            "\nRows were struck by \($0.by), the last: \($0.reason) Whoever had agreed is asked anew."
+        }
+        return """
+            \(batch.tool), \(batch.items) payments, \(batch.total) KES in all, \(batch.environment.rawValue), batch \
+            \(batch.id).\(struck ?? "")
+            """
     }
 
     /// Who may let it leave.

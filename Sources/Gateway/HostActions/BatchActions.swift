@@ -12,7 +12,7 @@ package struct BatchActions: Sendable {
     init(batches: Batches) { self.batches = batches }
 
     /// The actions.
-    package var all: [Action] { [create, retry, list, show, items, result, release, pause, resume, cancel] }
+    package var all: [Action] { [create, retry, list, show, items, result, release, strike, pause, resume, cancel] }
 
     private static func reading(_ name: String) -> ActionRules {
         ActionRules(
@@ -23,7 +23,7 @@ package struct BatchActions: Sendable {
         )
     }
 
-    private static func deciding(_ name: String, _ word: String, isOpenWhenSuspended: Bool = false) -> ActionRules {
+    static func deciding(_ name: String, _ word: String, isOpenWhenSuspended: Bool = false) -> ActionRules {
         ActionRules(
             name,
             auditAction: word,
@@ -36,7 +36,7 @@ package struct BatchActions: Sendable {
     static let id: JSON = [
         "type": "string", "pattern": .string(BatchID.pattern), "description": .string("The batch's. \(BatchID.form)"),
     ]
-    private static let reason: JSON = [
+    static let reason: JSON = [
         "type": "string", "minLength": 3, "maxLength": 200, "description": "Why, for whoever looks at it later.",
     ]
 
@@ -52,7 +52,7 @@ package struct BatchActions: Sendable {
         Set((use.arguments["confirmed_rows"]?.arrayValue ?? []).compactMap { $0.integerValue.map(Int.init) })
     }
 
-    private func shown(_ batch: Batch) async throws(GatewayError) -> Action.Answer {
+    func shown(_ batch: Batch) async throws(GatewayError) -> Action.Answer {
         var writer = JSONWriter(capacity: 1024)
         let sums = try await batches.sums(of: batch)
         let stop = try await batches.stop(of: batch, sums)

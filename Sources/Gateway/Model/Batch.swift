@@ -85,9 +85,9 @@ package struct Batch: Sendable, Equatable {
     /// Of its items alone: the same ones under another id are asked about.
     package let content: [UInt8]
     /// How many items it was made with.
-    package let items: Int
-    /// What they sum to, in shillings; never more is paid.
-    package let total: Int64
+    package let itemsMade: Int
+    /// What those sum to, in shillings.
+    package let totalMade: Int64
     /// By the wall clock: nothing leaves before.
     package let notBefore: Timestamp?
     /// The rows that repeat an earlier payment, as somebody confirmed.
@@ -119,6 +119,8 @@ package struct Batch: Sendable, Equatable {
     package var approvers: [String] = []
     /// When its rows were last asked about since it was made, and which of them somebody has confirmed then.
     package var looked: Looked?
+    /// The rows that were taken out of it while it waited, the earliest first.
+    package var strikes: [Strike] = []
     /// Why it was paused or stopped, for people.
     package var reason: String?
     /// What becomes of the items that have not left, once it is stopped.
@@ -161,8 +163,8 @@ package struct Batch: Sendable, Equatable {
         self.createdAt = createdAt
         self.digest = digest
         self.content = content
-        self.items = items
-        self.total = total
+        itemsMade = items
+        totalMade = total
         self.notBefore = notBefore
         self.confirmedRows = confirmedRows
         self.repeats = repeats
@@ -200,6 +202,34 @@ package struct Batch: Sendable, Equatable {
 }
 
 extension Batch {
+    /// That somebody who may let it leave has taken rows out of it: the rest is what people agree to.
+    package struct Strike: Sendable, Equatable {
+        /// Who, as `user:<id>`.
+        package let by: String
+        /// When.
+        package let at: Timestamp
+        /// Why, for people.
+        package let reason: String
+        /// How many rows.
+        package let rows: Int
+        /// What they sum to, in shillings.
+        package let amount: Int64
+
+        /// States it.
+        package init(by who: String, at moment: Timestamp, reason: String, rows: Int, amount: Int64) {
+            by = who
+            at = moment
+            self.reason = reason
+            self.rows = rows
+            self.amount = amount
+        }
+    }
+
+    /// How many items it is to pay: those that it was made with, without those that were struck.
+    package var items: Int { itemsMade - strikes.reduce(0) { $0 + $1.rows } }
+    /// What they sum to, in shillings; never more is paid.
+    package var total: Int64 { totalMade - strikes.reduce(0) { $0 + $1.amount } }
+
     /// That rows were asked about once more before they leave.
     package struct Looked: Sendable, Equatable {
         /// When.

@@ -46,9 +46,9 @@ package protocol BatchRepository: Sendable {
         limit: Int
     ) async throws(GatewayError) -> [Batch]
 
-    /// Writes a batch's next version, with items that are tried again.
+    /// Writes a batch's next version, with items that are tried again or taken out of it.
     ///
-    /// - Returns: Whether it was written; not when it has another version by now, or others have asked for payments of its
+    /// - Returns: Whether it was written; not when it, or one of these items, has another version by now, or others have asked for payments of its
     ///   rows since these were looked at.
     func apply(_ change: BatchChange) async throws(GatewayError) -> Bool
 
@@ -167,15 +167,24 @@ package struct BatchChange: Sendable {
     package let batch: Batch
     /// Items that are tried again.
     package let items: [Record]
+    /// Items that are taken out of it.
+    package let struck: [RecordChange]
     /// What has become true.
     package let told: [FeedEvent]
     /// What was known of its rows; nil where it does not leave with this commit.
     package let known: KnownPayments?
 
     /// Gathers them.
-    package init(batch: Batch, items: [Record] = [], told: [FeedEvent] = [], known: KnownPayments? = nil) {
+    package init(
+        batch: Batch,
+        items: [Record] = [],
+        struck: [RecordChange] = [],
+        told: [FeedEvent] = [],
+        known: KnownPayments? = nil
+    ) {
         self.batch = batch
         self.items = items
+        self.struck = struck
         self.told = told
         self.known = known
     }

@@ -86,6 +86,13 @@ package enum BatchDocument {
             "reason": ["type": "string", "description": "Why it was paused or stopped, or waits."],
             "confirmed_rows": ["type": "integer", "description": "Rows that repeat a payment, as somebody confirmed."],
             "repeats": ["type": "string", "description": "The batch that it repeats, as somebody confirmed."],
+            "struck": [
+                "type": "array", "description": "Rows taken out of it while it waited; the totals are without them.",
+                "items": [
+                    "type": "object", "required": ["by", "at_ms", "reason", "rows", "amount"],
+                    "properties": ["by": text, "at_ms": milliseconds, "reason": text, "rows": count, "amount": count],
+                ],
+            ],
             "retry_of": ["type": "string", "description": "The batch whose unpaid payments it tries again."],
             "retried_by": [
                 "type": "array", "items": text,
@@ -172,6 +179,10 @@ package enum BatchDocument {
         writer.optional("reason", stop ?? wait?.words ?? batch.reason)
         if batch.confirmedRows > 0 { writer.optional("confirmed_rows", Int64(batch.confirmedRows)) }
         writer.optional("repeats", batch.repeats?.description)
+        if !batch.strikes.isEmpty {
+            writer.key("struck")
+            writer.value(.array(batch.strikes.map(document)))
+        }
         writer.optional("retry_of", batch.retryOf?.description)
         if !retries.isEmpty {
             writer.key("retried_by")
@@ -183,6 +194,13 @@ package enum BatchDocument {
         if batch.endedAt == nil { writer.optional("until_ms", batch.until.milliseconds) }
         writer.optional("next", (isEarlier ? earlier(batch) : "") + next(batch, wait, stop) + late(overdue))
         writer.endObject()
+    }
+
+    private static func document(_ strike: Batch.Strike) -> JSON {
+        [
+            "by": .string(strike.by), "at_ms": .integer(strike.at.milliseconds), "reason": .string(strike.reason),
+            "rows": .integer(Int64(strike.rows)), "amount": .integer(strike.amount),
+        ]
     }
 
     private static func writeApprovals(_ batch: Batch, to writer: inout JSONWriter) {

@@ -99,8 +99,11 @@ extension MemoryStore: BatchRepository {
     package func apply(_ change: BatchChange) async throws(GatewayError) -> Bool {
         try await write("change a batch") { tables in
             let name = MemoryTables.BatchName(change.batch.organization, change.batch.id)
-            guard tables.batches[name]?.version == change.batch.version - 1 else { return false }
+            guard tables.batches[name]?.version == change.batch.version - 1,
+                change.struck.allSatisfy({ tables.records[$0.record.id]?.record.version == $0.record.version - 1 })
+            else { return false }
             if let known = change.known, tables.isOvertaken(change.batch, change.items, since: known) { return false }
+            for struck in change.struck { try tables.apply(struck, with: ApplyOutcome.conflict) }
             tables.batches[name] = change.batch
             tables.postponed[name] = nil
             tables.begin(change.items, told: change.told)

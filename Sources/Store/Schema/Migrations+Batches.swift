@@ -43,6 +43,11 @@ extension Migrations {
 }
 
 extension Migrations {
+    /// The rows that were taken out of a batch while it waited.
+    static let strikes = ["ALTER TABLE batches ADD COLUMN strikes TEXT"]
+}
+
+extension Migrations {
     /// What of a batch is left to be sent, and what of all batches has left and has not ended, found without a walk through
     /// all that they were made with.
     static let batchItems = [

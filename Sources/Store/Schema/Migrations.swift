@@ -12,7 +12,7 @@ enum Migrations {
         first, plugins, pluginData, clustered, probation, wholeRecords, endsAndReceipts, people, lists,
         administration, usage, factors, changes, accounts, places, refreshes, callers, held, feed, reports, sought,
         settling, moneyCounts, uncounted, batches, told, batchTurns, compared, webhooks, issuers,
-        stoppedReplays, tasks, feedColumns, keptOnce, batchItems, doubts, agents, batchRetries,
+        stoppedReplays, tasks, feedColumns, keptOnce, batchItems, doubts, agents, batchRetries, strikes,
     ]
 
     /// Brings the schema up to date, or, for tests, up to an older number.

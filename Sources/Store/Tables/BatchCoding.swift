@@ -6,7 +6,7 @@ import OrderedJSON
 package enum BatchCoding {
     package static let columns = """
         organization_id, batch_id, environment, state, version, content, created_ms, until_ms, ended_ms, detail,
-        decided_by, released_by, reason, withdrawal, approvers, next_ms, looked
+        decided_by, released_by, reason, withdrawal, approvers, next_ms, looked, strikes
         """
 
     /// The values of `columns`.
@@ -18,7 +18,7 @@ package enum BatchCoding {
             .optional(batch.endedAt?.milliseconds), .text(detail(batch)), .optional(batch.decidedBy),
             .optional(batch.releasedBy), .optional(batch.reason), .optional(batch.withdrawal?.rawValue),
             .optional(approvers(batch)), .integer(batch.nextAt.milliseconds),
-            .optional(looked(batch)),
+            .optional(looked(batch)), .optional(strikes(batch)),
         ]
     }
 
@@ -36,6 +36,31 @@ package enum BatchCoding {
         }
     }
 
+    /// Which rows were taken out of it; nil for none.
+    static func strikes(_ batch: Batch) -> String? {
+        guard !batch.strikes.isEmpty else { return nil }
+        let all = batch.strikes.map { strike -> JSON in
+            [
+                "by": .string(strike.by), "at_ms": .integer(strike.at.milliseconds), "reason": .string(strike.reason),
+                "rows": .integer(Int64(strike.rows)), "amount": .integer(strike.amount),
+            ]
+        }
+        return JSON.array(all).text
+    }
+
+    private static func strikes(_ text: String) -> [Batch.Strike] {
+        ((try? JSON(parsing: text))?.arrayValue ?? [])
+            .map { strike in
+                Batch.Strike(
+                    by: strike["by"]?.stringValue ?? "",
+                    at: Timestamp(milliseconds: strike["at_ms"]?.integerValue ?? 0),
+                    reason: strike["reason"]?.stringValue ?? "",
+                    rows: Int(strike["rows"]?.integerValue ?? 0),
+                    amount: strike["amount"]?.integerValue ?? 0
+                )
+            }
+    }
+
     /// Who has agreed; nil for nobody.
     static func approvers(_ batch: Batch) -> String? {
         batch.approvers.isEmpty ? nil : batch.approvers.joined(separator: " ")
@@ -45,8 +70,8 @@ package enum BatchCoding {
         var detail: JSONObject = [
             "tool": .string(batch.tool), "account": .string(batch.accountName.description),
             "name": .string(batch.name), "made_by": .string(batch.madeBy), "by_agent": .bool(batch.isByAgent),
-            "digest": .string(Hexadecimal.encode(batch.digest)), "items": .integer(Int64(batch.items)),
-            "total": .integer(batch.total), "confirmed": .integer(Int64(batch.confirmedRows)),
+            "digest": .string(Hexadecimal.encode(batch.digest)), "items": .integer(Int64(batch.itemsMade)),
+            "total": .integer(batch.totalMade), "confirmed": .integer(Int64(batch.confirmedRows)),
             "releaser": .string(batch.releaser.rawValue),
         ]
         detail["session"] = batch.session.map { .string($0.description) }
@@ -113,6 +138,7 @@ package enum BatchCoding {
         let next = row.integer(15).map { Timestamp(milliseconds: $0) }
         if batch.isWaiting, let next, next < batch.until { batch.remindAt = next }
         batch.looked = row.text(16).flatMap(looked)
+        batch.strikes = row.text(17).map(strikes) ?? []
         batch.approvers = (row.text(14) ?? "").split(separator: " ").map(String.init)
         return batch
     }

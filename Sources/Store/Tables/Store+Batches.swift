@@ -20,7 +20,7 @@ extension Store: BatchRepository {
                 try session.sql.execute(
                     """
                     INSERT INTO batches (\(BatchCoding.columns))
-                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
                     """,
                     BatchCoding.values(batch)
                 )
@@ -215,15 +215,16 @@ extension Store: BatchRepository {
             let changed = try session.sql.execute(
                 """
                 UPDATE batches SET state = $1, version = $2, until_ms = $3, ended_ms = $4, decided_by = $5,
-                    released_by = $6, reason = $7, withdrawal = $8, approvers = $9, next_ms = $10, looked = $11
-                WHERE organization_id = $12 AND batch_id = $13 AND version = $14
+                    released_by = $6, reason = $7, withdrawal = $8, approvers = $9, next_ms = $10, looked = $11,
+                    strikes = $12
+                WHERE organization_id = $13 AND batch_id = $14 AND version = $15
                 """,
                 [
                     .text(batch.state.rawValue), .integer(Int64(batch.version)), .integer(batch.until.milliseconds),
                     .optional(batch.endedAt?.milliseconds), .optional(batch.decidedBy), .optional(batch.releasedBy),
                     .optional(batch.reason), .optional(batch.withdrawal?.rawValue),
                     .optional(BatchCoding.approvers(batch)), .integer(batch.nextAt.milliseconds),
-                    .optional(BatchCoding.looked(batch)),
+                    .optional(BatchCoding.looked(batch)), .optional(BatchCoding.strikes(batch)),
                     .text(batch.organization.description), .text(batch.id.description),
                     .integer(Int64(batch.version - 1)),
                 ]
@@ -232,6 +233,7 @@ extension Store: BatchRepository {
             for (item, party) in zip(change.items, digests) {
                 try RecordWriting.insert(item, events: [item.firstEvent], party: party, in: session)
             }
+            for struck in change.struck { try RecordWriting.apply(struck, with: { _ in false }, in: session) }
             if let known = change.known, try Self.isOvertaken(batch, since: known, words, in: session.sql) {
                 throw Undo(outcome: false)
             }

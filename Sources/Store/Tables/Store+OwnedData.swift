@@ -54,7 +54,10 @@ extension Store: OwnedDataRepository {
         Part(
             "batches",
             key: ["batch_id"],
-            ["environment", "state", "created_ms", "ended_ms", "detail", "decided_by", "released_by", "reason"],
+            [
+                "environment", "state", "created_ms", "ended_ms", "detail", "decided_by", "released_by", "reason",
+                "strikes",
+            ],
             isByTime: true
         ),
         Part("batch_retries", key: ["batch_id", "record_id"], ["retry_id", "retry_batch_id"]),

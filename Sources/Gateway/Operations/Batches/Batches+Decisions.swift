@@ -46,9 +46,7 @@ extension Batches {
         confirming rows: Set<Int>
     ) async throws(GatewayError) -> KnownPayments? {
         // Whose turn it is to withdraw it may not have come yet.
-        guard entropy.now() < batch.until else {
-            throw GatewayError(.approvalExpired, "Nobody let this batch go on in time; what has not left never will.")
-        }
+        guard entropy.now() < batch.until else { throw Batches.tooLate }
         guard !batch.approvers.contains(principal.subjectText) else {
             throw GatewayError(.conflict, "You have agreed to this already; others must too.")
         }
@@ -69,6 +67,11 @@ extension Batches {
         (batch.until, batch.remindAt) = (sendUntil(batch), nil)
         return looked.known
     }
+
+    static let tooLate = GatewayError(
+        .approvalExpired,
+        "Nobody let this batch go on in time; what has not left never will."
+    )
 
     /// Lets nothing more of a batch leave, until it is resumed.
     package func pause(_ id: String, by principal: Principal, because reason: String) async throws(GatewayError)
@@ -170,21 +173,33 @@ extension Batches {
         throw GatewayError(.conflict, "Others keep changing the batch \(batch.id). Try again in a moment.")
     }
 
-    private typealias Decision = (items: [Record], told: FeedEvent.Kind?, batch: Batch, known: KnownPayments?)
+    typealias Decision = (items: [Record], told: FeedEvent.Kind?, batch: Batch, known: KnownPayments?)
 
-    private func change(
+    /// Decides about a batch as it stands, and once more where it has changed meanwhile.
+    ///
+    /// - Parameter struck: What is taken out of it in the same commit.
+    func change(
         _ id: String,
         for principal: Principal,
+        striking struck: (Batch) async throws(GatewayError) -> [RecordChange] = { _ in [] },
         _ decide: (Batch) async throws(GatewayError) -> Decision
     ) async throws(GatewayError) -> Batch {
         for _ in 0..<Batches.attemptsMax {
-            var (items, kind, batch, known) = try await decide(try await find(id, for: principal))
+            let found = try await find(id, for: principal)
+            var (items, kind, batch, known) = try await decide(found)
+            let struck = try await struck(found)
             batch.version += 1
             batch.decidedBy = principal.subjectText
             let (now, changed) = (entropy.now(), batch)
             let told = kind.map { FeedEvent.about(changed, $0, at: now, id: entropy.identifier()) }
             operations.failpoints.reach(.beforeBatchDecision)
-            let change = BatchChange(batch: batch, items: items, told: told.map { [$0] } ?? [], known: known)
+            let change = BatchChange(
+                batch: batch,
+                items: items,
+                struck: struck,
+                told: told.map { [$0] } ?? [],
+                known: known
+            )
             if try await batches.apply(change) {
                 operations.failpoints.reach(.afterBatchDecision)
                 runner.call()
@@ -195,7 +210,7 @@ extension Batches {
         throw GatewayError(.conflict, "Others keep changing this batch. Try again in a moment.")
     }
 
-    private static func stands(_ batch: Batch, _ verb: String) -> GatewayError {
+    static func stands(_ batch: Batch, _ verb: String) -> GatewayError {
         GatewayError(
             .conflict,
             "This batch cannot be \(verb == "cancel" ? "cancelled" : verb + "d") now: it is \(batch.state.rawValue)."
@@ -215,7 +230,7 @@ extension Batches {
         }
     }
 
-    private func checkMayUse(_ tool: String, _ principal: Principal) async throws(GatewayError) {
+    func checkMayUse(_ tool: String, _ principal: Principal) async throws(GatewayError) {
         let membership = try await operations.directory.membership(of: principal.organization)
         guard
             let entry = registry.snapshot.entry(

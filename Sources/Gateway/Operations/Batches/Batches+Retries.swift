@@ -9,7 +9,7 @@ extension Batches {
         let (plugin, index) = try operations.plugins.kind(of: first)
         let codes = plugin.operations[index].pauseCodes
         question.states = nil
-        question.after = batch.items
+        question.after = batch.itemsMade
         let earlier = try await batches.items(question)
         let tried = Set(earlier.compactMap { $0.batch?.retryOf })
         let certain = Dictionary(failed.filter(\.hasFailedForCertain).map { ($0.id, $0) }) { first, _ in first }
@@ -27,7 +27,7 @@ extension Batches {
             let amount = record.intent.amount?.amount ?? 0
             guard amount <= left else { break }
             left -= amount
-            made.append(retry(of: record, sequence: batch.items + earlier.count + made.count + 1))
+            made.append(retry(of: record, sequence: batch.itemsMade + earlier.count + made.count + 1))
         }
         return made
     }

@@ -34,6 +34,10 @@ package struct Batches: Sendable {
         ///
         /// Default 200.
         package var besideCharactersMax = 200
+        /// How often rows of one batch may be struck.
+        ///
+        /// Default 50.
+        package var strikesMax = 50
         /// How many wrong rows are told.
         ///
         /// Default 1,000.

@@ -40,6 +40,11 @@ extension Settlement {
 }
 
 extension Settlement {
+    /// What is written of an item that a person takes out of its batch, in the commit that makes the rest of it another.
+    func striking(_ item: Record, by who: String, because reason: String, at now: Timestamp) -> RecordChange? {
+        move(.withdrawn(.declined, by: who, because: reason), on: item, at: now).map { change($0) }
+    }
+
     /// What is written of a failed try in the commit in which its row is tried again: that it was.
     ///
     /// So evidence that comes meanwhile, such as a late success, is never passed by: one of the two commits first.
