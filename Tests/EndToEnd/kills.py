@@ -8,7 +8,6 @@ the ledger says what is true: see `Trial.judge`. `Scripts/kills` runs it by the 
 """
 
 import collections
-import datetime
 import http.client
 import random
 import shutil
@@ -17,6 +16,7 @@ import time
 import urllib.error
 
 import harness
+import kills_report
 from harness import Gateway, http as ask, phone
 from test_approvals import code
 
@@ -46,7 +46,6 @@ PLENTY, LITTLE = 10_000_000, 300
 UNMOVED = ("failed", "rejected", "withdrawn", "cancelled", "expired")
 # What a collection is, and the parts of it that are given back.
 PAID, PARTS = 100, (40, 60, 100)
-REVERSAL = "mpesa_reverse_transaction"
 GONE = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
 
 
@@ -255,7 +254,7 @@ class Trial:
             # What is not paused is refused.
             self.decide(gateway, f"/batches/{name}/resume", {})
         harness.wait_until("what has not left", lambda: not self.leaving(gateway))
-        unfinished = self.unfinished(gateway) + self.judge_report(gateway)
+        unfinished = self.unfinished(gateway) + kills_report.wrongs(gateway, self.everything)
         # What M-Pesa decides meanwhile is in the ledger, and may be in none of these yet.
         records, reversals = self.records(gateway), self.found_reversals
         ledger, returned = self.ledger()
@@ -308,9 +307,11 @@ class Trial:
 
     def leaving(self, gateway):
         """What is neither sent nor undecided nor ended."""
-        records = [*self.records(gateway).values(), *self.found_reversals.values()]
-        names = {record["state"] for record in records}
-        return names & {"created", "sending", "released"}
+        return {record["state"] for record in self.everything(gateway)} & {"created", "sending", "released"}
+
+    def everything(self, gateway):
+        """All payments as they count, and all reversals."""
+        return [*self.records(gateway).values(), *self.found_reversals.values()]
 
     def records(self, gateway):
         """All payments, by their phone; each phone was asked for once, and its row of a batch may have been tried again once all
@@ -321,7 +322,7 @@ class Trial:
             status, _, page = gateway.call("GET", f"/transactions?limit=100{before}")
             assert status == 200, page
             for record in page["data"]:
-                if record["tool"] == REVERSAL:
+                if record["tool"] == kills_report.REVERSAL:
                     self.found_reversals[record["id"]] = record
                     continue
                 # The newest come first.
@@ -333,31 +334,6 @@ class Trial:
             if not page.get("next_before"):
                 return found
             before = "&before=" + page["next_before"]
-
-    def judge_report(self, gateway):
-        """A report adds up to what the transactions say, and its sums are proven from them; nothing where both hold."""
-        today = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=3))).date()
-        first = (today - datetime.timedelta(days=1)).isoformat()
-        body = {"report_type": "CUSTOM", "date_from": first, "date_to": today.isoformat()}
-        seen = {}
-
-        def holds():
-            """The sums of both; what M-Pesa decides meanwhile is soon in both."""
-            sums = collections.Counter()
-            for record in [*self.records(gateway).values(), *self.found_reversals.values()]:
-                is_moved = record["state"] in ("succeeded", "reversed")
-                sums["given_back" if record["tool"] == REVERSAL else record["direction"]] += record["amount"] * is_moved
-            status, _, answer = gateway.call("POST", "/tools/reports/generate", body)
-            assert status == 200, answer
-            seen.update(report=answer["data"], sums=sums)
-            return all(answer["data"]["money"][way]["amount"] == sums[way] for way in ("in", "out", "given_back"))
-
-        try:
-            harness.wait_until("a report that says what the transactions say", holds)
-        except AssertionError as error:
-            return [f"{error}: {seen['report']['money']}, {dict(seen['sums'])}"]
-        status, _, proof = gateway.call("GET", f"/reports/{seen['report']['report_id']}/verification")
-        return [] if status == 200 and proof["data"]["is_proven"] else [f"the report is not proven: {proof}"]
 
     def ledger(self):
         """How often money moved with each phone that was asked for, and how much went back."""
