@@ -188,7 +188,7 @@ struct `What is asked about rows` {
 }
 
 struct `A batch that waits for weeks` {
-    @Test(arguments: [[-36, 40], [40, -36], [0, 0]])
+    @Test(arguments: [[-36, 40], [40, -36], [-36, -40], [0, 0]])
     func `leaves once, after its time, however often the clock is set`(hours: [Int64]) async throws {
         try await House.forBatches { (house) async throws in
             try await house.run("b", 3, moment(after: day * 30, in: house))

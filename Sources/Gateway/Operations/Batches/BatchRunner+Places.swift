@@ -38,6 +38,13 @@ extension BatchRunner {
         return true
     }
 
+    /// Whether a batch that runs has had its time to leave, by both clocks: its end is the house's, its moment the wall's, which
+    /// somebody may set back while it waits.
+    func isTimeOver(_ batch: Batch) -> Bool {
+        guard entropy.now() >= batch.until else { return false }
+        return batch.notBefore.map { entropy.wall() >= $0 + Batches.Settings().sendsWithin } ?? true
+    }
+
     /// A batch whose time to leave is over is stopped, unless all of it has left.
     ///
     /// One that found no place of its account is paused instead: a person says whether it is wanted still.

@@ -214,7 +214,7 @@ package final class BatchRunner: Sendable {
         case .running:
             do throws(GatewayError) { return try await send(batch, begin) } catch {
                 // What could not be looked at is late all the same: none of it leaves any more.
-                guard entropy.now() >= batch.until, try await isLate(batch, at: entropy.uptime()) else { throw error }
+                guard isTimeOver(batch), try await isLate(batch, at: entropy.uptime()) else { throw error }
                 return true
             }
         case .cancelled, .broken: return try await withdraw(batch, atMost: &left)
@@ -301,7 +301,7 @@ package final class BatchRunner: Sendable {
         if try await pauseForSuspension(batch) { return false }
         if mustLook(at: batch) {
             // Where its rows cannot be asked about for as long, it is late all the same.
-            if entropy.now() >= batch.until, try await isLate(batch, at: entropy.uptime()) { return true }
+            if isTimeOver(batch), try await isLate(batch, at: entropy.uptime()) { return true }
             return beginLook(at: batch, begin)
         }
         let now = entropy.uptime()
@@ -317,7 +317,7 @@ package final class BatchRunner: Sendable {
             at: now
         )
         if free == 0, !isPaced, try await lacksPlaces(batch, at: now) { return false }
-        if entropy.now() >= batch.until, try await isLate(batch, at: now) { return true }
+        if isTimeOver(batch), try await isLate(batch, at: now) { return true }
         // Whatever is decided of what was sent wakes it; only the pace is waited for.
         guard free > 0 else { return isPaced }
         var question = BatchItems(unsentOf: batch, limit: free)
