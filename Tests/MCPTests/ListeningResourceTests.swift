@@ -108,8 +108,12 @@ struct `A resource that somebody listens to` {
 
             for (status, step) in steps {
                 try await step()
+                let asked: JSONObject = ["taskId": .string(id)]
+                let meta: JSONObject = [Message.capabilitiesKey: capabilities]
+                let now = await office.ask("tasks/get", asked, meta: meta).result["statusMessage"]
                 var (methods, task) = (Set<String>(), JSON.null)
-                for _ in 0..<2 {
+                // What became true just before somebody listened may be told first.
+                while task["statusMessage"] != now {
                     let next = try #require(await messages.next())
                     methods.insert(next["method"]?.stringValue ?? "")
                     if next["method"] == "notifications/tasks" { task = next["params"] ?? .null }
