@@ -115,6 +115,8 @@ struct `What ended unpaid of a batch` {
             #expect(await retry(house, ["rows": [1]]).code == .conflict, "the later try stands for it")
             #expect(await retry(house, ["batch_id": "third"], of: "second").data["retry_of"] == "second")
             house.upstream.accept()
+            // The guard that keeps repeats apart holds against what is tried again by another batch, too.
+            house.clock.advance(.seconds(601))
             try await pay("third", in: house)
             #expect(try await house.items("third").map(\.state) == [.succeeded])
             #expect(await retry(house, of: "third").code == .conflict)
@@ -161,7 +163,7 @@ struct `What ended unpaid of a batch` {
     @Test func `is asked about where others have paid it meanwhile`() async throws {
         try await House.forBatches(inFlightMax: 1) { (house) async throws in
             try await stopped(house)
-            #expect(await house.pay(phone: "254711010001", amount: 100, key: "by hand").code == nil)
+            #expect(await house.pay(phone: "254711010001", amount: 100, key: "by-hand").code == nil)
 
             let refused = await retry(house).error
             #expect(refused?.code == .conflict && refused?.errors.map(\.pointer) == ["/rows/1"], "\(refused as Any)")
@@ -180,7 +182,7 @@ struct `What ended unpaid of a batch` {
 
             #expect(try await house.items("again").map(\.state) == [.withdrawn])
             #expect(house.upstream.count("pay") == sent)
-            #expect(await retry(house, ["withdrawn": true], of: "again").error?.errors.map(\.pointer) == ["/rows/1"])
+            #expect(await retry(house, ["withdrawn": true], of: "again").code == .conflict, "it was paid")
         }
     }
 

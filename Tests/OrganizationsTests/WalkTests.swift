@@ -12,6 +12,10 @@ struct `Every action` {
         for name in action.route.pathArguments { arguments[name] = .string(id) }
         let required = (action.input.document["required"]?.arrayValue ?? []).compactMap(\.stringValue)
         if required.contains("tool") { arguments["tool"] = "no_such_tool" }
+        if required.contains("rows") {
+            arguments["rows"] = [1]
+            arguments["reason"] = "not wanted"
+        }
         if required.contains("evidence") {
             arguments["outcome"] = "failed"
             arguments["evidence"] = "no such line in the statement"
