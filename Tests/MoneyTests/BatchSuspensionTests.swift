@@ -37,8 +37,7 @@ struct `Batches of a suspended organization` {
         }
     }
 
-    @Test func `wait for their moment, and end where all has left`() async throws
-    {
+    @Test func `wait for their moment, and end where all has left`() async throws {
         try await House.forBatches { (house) async throws in
             let far = house.clock.entropy.wall().milliseconds + 3_600_000
             try await house.run("later", 1, amount: 5, ["not_before_ms": .integer(far)])

@@ -115,6 +115,24 @@ struct `A row of a batch of which the store cannot read a part` {
     }
 }
 
+extension `A row of a batch of which the store cannot read a part` {
+    @Test(arguments: ["plan", "detail"])
+    func `is paid by no other batch, nor is any row beside it that it may have paid`(column: String) async throws {
+        try await House.forBatches { (house) async throws in
+            try await house.run("b", 2)
+            await house.sendBatches()
+            let (failed, open) = (try await house.items("b")[0].id, try await house.items("b")[1].id)
+            try await house.callback(failed, says: ["verdict": "failed", "code": "17"])
+            _ = try await house.gateway.batches.cancel("b", by: try await house.releaser("a"), because: "Enough.")
+            // What is open may pay any row once nobody can read which; of what has failed nobody knows what speaks against it.
+            try house.damage(column, of: column == "plan" ? open : failed)
+
+            let only: JSON = ["id": "b", "validate_only": true]
+            #expect(await house.ask("batches.retry", only).code == .conflict)
+        }
+    }
+}
+
 struct `A payment of which the store cannot read a part` {
     @Test(arguments: ["plan", "detail"])
     func `is never sent where it waits for people, and ends in its time`(column: String) async throws {

@@ -198,7 +198,7 @@ extension Record {
     /// Then people may have its row paid by a batch of its own, by today's rules.
     var hasEndedUnmoved: Bool {
         switch state {
-        case .failed, .rejected, .cancelled, .expired, .withdrawn: !isDisputed
+        case .failed, .rejected, .cancelled, .expired, .withdrawn: !isDisputed && !isDamaged
         default: false
         }
     }

@@ -37,7 +37,12 @@ extension Batches {
     private func tries(of batch: Batch, _ arguments: JSON) async throws(GatewayError) -> [Record] {
         guard !Batches.stoppable.contains(batch.state) else { throw Batches.mayPayYet(batch) }
         let all = BatchItems(of: batch.id, organization: batch.organization, limit: 2 * settings.itemsMax)
-        let rows = Dictionary(grouping: try await batches.items(all)) { $0.batch?.row ?? 0 }
+        let items = try await batches.items(all)
+        // Of a try that the store can no longer read nobody knows which row it pays.
+        guard items.allSatisfy({ $0.batch.map { $0.row > 0 } == true || $0.hasEndedUnpaid }) else {
+            throw Batches.unreadable
+        }
+        let rows = Dictionary(grouping: items) { $0.batch?.row ?? 0 }
         let retries = try await batches.retries(of: batch.id, organization: batch.organization, between: nil)
         let retried = Dictionary(retries.map { ($0.item, $0) }) { first, _ in first }
         if let named = arguments["rows"]?.arrayValue?.compactMap({ $0.integerValue.map(Int.init) }) {
@@ -85,6 +90,7 @@ extension Batches {
             case .succeeded, .reversed: return "was paid (\(item.id))."
             case .manual:
                 return "waits for a person to say what became of it (transactions.resolve, \(item.id))."
+            case _ where item.isDamaged: return "can no longer be read (\(item.id)): nobody knows what was sent of it."
             case _ where item.isDisputed:
                 return "may have been paid: M-Pesa contradicts what is known of it (\(item.id))."
             default: return "has not ended: \(item.id) is \(item.state.rawValue)."
@@ -112,11 +118,21 @@ extension Batches {
         )
     }
 
+    private static let unreadable = GatewayError(
+        .conflict,
+        "A payment of this batch can no longer be read as one of its rows, and may pay any of them: none is tried again."
+    )
+
     /// Others were a moment sooner.
     static let triedAgainMeanwhile = GatewayError(
         .conflict,
         "Somebody has just had these rows tried again. Nothing was kept or sent; look at the batch's payments."
     )
+}
+
+extension Record {
+    /// Whether it ended, and no money went with it, as far as its state says.
+    fileprivate var hasEndedUnpaid: Bool { state != .reversed && RecentPayment.unpaid.contains(state) }
 }
 
 extension BatchOrder {
