@@ -48,7 +48,8 @@ enum ActionOutput {
     }
 
     /// - Parameter action: Of which there is a schema to hold to; nil where nobody is told one.
-    static func bytes(_ data: [UInt8], _ beside: [(name: String, value: [UInt8])], of action: Action? = nil) -> [UInt8] {
+    static func bytes(_ data: [UInt8], _ beside: [(name: String, value: [UInt8])], of action: Action? = nil) -> [UInt8]
+    {
         let mayBeBare = beside.isEmpty && data.first == UInt8(ascii: "{")
         if mayBeBare, !(action.map(isWrapped) ?? false) { return data }
         var writer = JSONWriter(capacity: data.count + 64)

@@ -203,7 +203,9 @@ struct `Validating arguments` {
         }
     }
 
-    @Test(arguments: ["two\nlines", "a\tb", "a\r", "ab\u{202E}cd", "a\u{200B}b", "\u{FEFF}a", "a\u{2066}b", "\u{3164}", "\u{2800}"])
+    @Test(arguments: [
+        "two\nlines", "a\tb", "a\r", "ab\u{202E}cd", "a\u{200B}b", "\u{FEFF}a", "a\u{2066}b", "\u{3164}", "\u{2800}",
+    ])
     func `has an operation's texts be one line in which everything is seen`(text: String) throws {
         #expect(try Sample(.incoming).refusal(["amount": 1, "note": .string(text)]).errors.map(\.pointer) == ["/note"])
         #expect(throws: Never.self) { try Sample(nil).checked(["amount": 1, "note": .string(text)], door: .rest) }

@@ -7,12 +7,13 @@ extension Batches {
     /// - Throws: `conflict` where the batch may pay them yet, or any row that is named is none that may be tried again; as
     ///   `make` does.
     package func retry(_ id: String, for use: Action.Use) async throws(GatewayError) -> [UInt8] {
+        var order = BatchOrder(items: [], arguments: use.arguments)
+        try checkMoment(of: order)
         let failed = try await find(id, for: use.principal)
         let asked: JSON = [
             "retry_of": .string(failed.id.description), "rows": use.arguments["rows"] ?? .null,
             "withdrawn": use.arguments["withdrawn"] ?? false,
         ]
-        var order = BatchOrder(items: [], arguments: use.arguments)
         order.releases = false
         order.retry = BatchOrder.Retry(batch: failed.id, account: failed.accountName, asked: asked, tries: [])
         // What was asked for before is there already, and its rows may not be tried again by another.

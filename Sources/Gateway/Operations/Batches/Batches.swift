@@ -134,16 +134,19 @@ package struct Batches: Sendable {
         guard (1...most).contains(order.items.count) || order.retry != nil else {
             throw GatewayError.wrong(items.name, "expected 1 to \(most) payments.")
         }
-        if let moment = order.notBefore,
-            moment > entropy.wall() + .seconds(BatchArguments.daysAheadMax * 86_400)
-        {
-            throw GatewayError.wrong("not_before_ms", "at most \(BatchArguments.daysAheadMax) days ahead.")
-        }
+        try checkMoment(of: order)
         guard work.caller == .agent, !order.confirmed.isEmpty || order.repeats != nil else { return }
         throw GatewayError(
             .permissionDenied,
             "A person must look at payments that may have been made before; an agent cannot confirm them."
         )
+    }
+
+    func checkMoment(of order: BatchOrder) throws(GatewayError) {
+        guard let moment = order.notBefore,
+            moment > entropy.wall() + .seconds(BatchArguments.daysAheadMax * 86_400)
+        else { return }
+        throw GatewayError.wrong("not_before_ms", "at most \(BatchArguments.daysAheadMax) days ahead.")
     }
 
     // MARK: The same again
