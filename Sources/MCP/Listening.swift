@@ -187,10 +187,7 @@ extension MCPServer {
     ///
     /// The newest revision has no such stream, whatever else is said.
     package func openStream(of caller: Caller, call: CallID) async -> Opening? {
-        let stated = caller.headers.values(of: Ladder.versionHeader).first
-        guard !caller.headers.values(of: Exchange.sessionHeader).isEmpty, stated != Revision.newest.rawValue else {
-            return nil
-        }
+        guard MCPServer.namesSession(caller) else { return nil }
         do throws(MCPError) {
             let conversation = try await conversation(of: caller)
             let message = Message(id: .null, method: "", params: .object(JSONObject()))

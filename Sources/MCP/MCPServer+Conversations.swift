@@ -71,7 +71,7 @@ extension MCPServer {
 
     /// Ends the session that a caller names; nil where it names none.
     package func endSession(of caller: Caller, call: CallID) async -> Answer? {
-        guard !caller.headers.values(of: Exchange.sessionHeader).isEmpty else { return nil }
+        guard MCPServer.namesSession(caller) else { return nil }
         do throws(MCPError) {
             let conversation = try await conversation(of: caller)
             do throws(GatewayError) { try await conversations.end(conversation) } catch { throw .refusal(error) }
@@ -79,6 +79,12 @@ extension MCPServer {
         } catch {
             return await refuse(error, id: nil, caller, call)
         }
+    }
+
+    /// Whether a request that is no message is about a session: the newest revision has none, whatever else is said.
+    static func namesSession(_ caller: Caller) -> Bool {
+        !caller.headers.values(of: Exchange.sessionHeader).isEmpty
+            && caller.headers.values(of: Ladder.versionHeader).first != Revision.newest.rawValue
     }
 
     /// Takes a client's answer to a question that was asked in its session.

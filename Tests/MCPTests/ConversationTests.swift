@@ -154,6 +154,9 @@ struct `A session` {
             let nameless = office.caller(.token(office.key.text), [])
             let call = CallID(office.clock.entropy.identifier())
             #expect(await office.server.endSession(of: nameless, call: call)?.status == nil)
+            let headers = [(Exchange.sessionHeader, "x"), (Ladder.versionHeader, "2026-07-28")]
+            let newest = office.caller(.token(office.key.text), headers)
+            #expect(await office.server.endSession(of: newest, call: call)?.status == nil)
         }
     }
 
