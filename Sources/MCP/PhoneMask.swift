@@ -70,6 +70,28 @@ struct PhoneMask {
     /// What one phone has in common in all its forms: its last nine digits.
     static func tail(of phone: ArraySlice<UInt8>) -> [UInt8] { phone.filter(isDigit).suffix(9) }
 
+    /// Where M-Pesa's ids of prompts end with the nine digits of whoever was asked: `ws_CO_28112026121848712345678`.
+    static func endsOfIDs(in message: [UInt8]) -> [Phone] {
+        message.withUnsafeBytes { bytes in
+            var (found, place) = ([Phone](), 0)
+            // A capital is seldom in JSON.
+            while let mark = bytes[place...].firstIndex(of: UInt8(ascii: "C")) {
+                place = mark + 1
+                guard mark >= 3, bytes[(mark - 3)..<mark].elementsEqual("ws_".utf8),
+                    bytes[place...].starts(with: "O_".utf8)
+                else { continue }
+                place += 2
+                let end = bytes[place...].firstIndex { !isDigit($0) && !isLetter($0) } ?? bytes.count
+                let tail = max(place, end - 9)..<end
+                place = end
+                guard tail.count == 9, bytes[tail].allSatisfy(isDigit), [0x37, 0x31].contains(bytes[tail.lowerBound])
+                else { continue }
+                found.append(Phone(place: tail, isNumber: false))
+            }
+            return found
+        }
+    }
+
     /// A message without these phones: the first four digits stay (of nine the first), and the last three.
     static func masking(_ phones: [Phone], in message: [UInt8]) -> [UInt8] {
         var (masked, copied) = ([UInt8](), 0)
@@ -321,65 +343,4 @@ struct PhoneFields: Sendable {
         if PhoneFields.own.contains(text.lowercased().filter { $0 != "_" && $0 != "-" }) { return true }
         return registry?.snapshot.sorted.contains { $0.tool.sensitive.contains { $0.tokens.last == text } } ?? false
     }
-}
-
-/// What of phones a caller is shown.
-struct PhoneSight: Sendable {
-    /// So many of a call's own phones are shown again.
-    static let ownMax = 16
-
-    /// The caller's own message: a phone that its arguments name is no secret.
-    let message: Message
-    var fields = PhoneFields()
-
-    /// What a call says is shown as it is but for phones; nil where there is none to hide.
-    func masked(_ sent: [UInt8]) -> [UInt8]? {
-        let (phones, hasEscapedDigits) = PhoneMask.search(sent, fields)
-        // A plugin's own JSON may have them: it is written anew, without.
-        if hasEscapedDigits, let plain = try? JSON(parsing: sent) { return masked(plain.bytes) }
-        guard !phones.isEmpty else { return nil }
-        // What the call is about, and the id that it is answered by; not whatever else came with it: a list of guesses
-        // would be told which are right. Numbers count as well.
-        let about = [message.id] + ["arguments", "uri", "taskId"].compactMap { message.params[$0] }
-        let own = JSON.array(about).bytes
-        let named = PhoneMask.phones(in: own, fields: fields, takesNumbers: true).prefix(PhoneSight.ownMax)
-        guard !named.isEmpty else { return PhoneMask.masking(phones, in: sent) }
-        let known = Set(named.map { PhoneMask.tail(of: own[$0.place]) })
-        let hidden = phones.filter { !known.contains(PhoneMask.tail(of: sent[$0.place])) }
-        return hidden.isEmpty ? nil : PhoneMask.masking(hidden, in: sent)
-    }
-
-    /// A text as it is shown.
-    func shown(_ text: String) -> String {
-        guard let masked = masked(JSON.string(text).bytes) else { return text }
-        return (try? JSON(parsing: masked))?.stringValue ?? text
-    }
-}
-
-extension MCPServer {
-    /// Whether a message's answer may show what others have said: lists of what there is show nobody's phone.
-    static func tells(_ message: Message) -> Bool {
-        [
-            "tools/call", "resources/read", "prompts/get", "completion/complete", "tasks/get", "tasks/update",
-            "tasks/cancel",
-        ]
-        .contains(message.method)
-    }
-
-    /// What of phones is shown to whoever sent a message.
-    func phoneSight(of exchange: Exchange) -> PhoneSight {
-        PhoneSight(message: exchange.message, fields: PhoneFields(registry: registry))
-    }
-
-    /// Whether a message's credential has the scope that shows phones; not where nobody can say.
-    func showsPhones(to known: Recognized) async -> Bool {
-        do throws(GatewayError) { return try await pipeline.standing(of: known).principal.showsPhones } catch {
-            return false
-        }
-    }
-}
-
-extension Principal {
-    /// Whether a model that acts for it may read phones.
-    var showsPhones: Bool { scopes?.contains(PhoneMask.scope) ?? false }
 }

@@ -53,6 +53,25 @@ struct `Phones in a message` {
         #expect(String(decoding: hidden, as: UTF8.self) == shown)
     }
 
+    @Test func `at the end of M-Pesa's id of a prompt are hidden but from whoever names it`() throws {
+        let sent: JSON = [
+            "a": "ws_CO_281120261218484630d05b1af718999445", "b": "ws_CO_28112026121848712345678",
+            "c": "ws_CO_191220191020363925", "d": "ws_CO_1_712345678", "e": "xws_CO712345678", "f": "ws_CO_712345678b",
+            "g": "{\"id\":\"ws_CO_28112026121848112345678\"} and ws_CO_28112026121848112345678.",
+        ]
+        let call = Message(id: 1, method: "tools/call", params: [:])
+        let read = try JSON(parsing: #require(PhoneSight(message: call).masked(sent.bytes)))
+
+        #expect(read["a"] == "ws_CO_281120261218484630d05b1af7•••••445" && read["b"] == "ws_CO_281120261218487•••••678")
+        for name in ["c", "e", "f"] { #expect(read[name] == sent[name]) }
+        #expect(read["d"] == "ws_CO_1_7•••••678")
+        let inner = "ws_CO_281120261218481•••••678"
+        #expect(read["g"]?.stringValue == "{\"id\":\"\(inner)\"} and \(inner).")
+        let naming: JSON = ["id": "ws_CO_28112026121848712345678"]
+        let own = PhoneSight(message: Message(id: 1, method: "tools/call", params: ["arguments": naming]))
+        #expect(try JSON(parsing: #require(own.masked(sent.bytes)))["b"] == sent["b"])
+    }
+
     @Test func `are found where a tool calls a member sensitive`() async throws {
         try await Office.with { office in
             let message = JSON.object(["guest": 712_345_678, "other": 712_345_678]).bytes
