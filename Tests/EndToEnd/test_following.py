@@ -102,12 +102,14 @@ def test_a_batch_is_followed_to_its_end_through_a_crash(simulator):
         cursor = following.cursor
         first.end(signal.SIGKILL)
     with first.again(simulator=simulator) as second:
-        # Of one that was leaving in that moment it may be that nobody knows.
+        # Of those that were leaving in that moment it may be that nobody knows.
         def all_taken():
             simulator.repeat_results()
-            batch = second.call("GET", "/batches/followed")[2]["data"]
+            items = second.call("GET", "/batches/followed/items")[2]["data"]
+            states = [item["transaction"]["state"] for item in items]
             taken = sum(simulator.payouts(number)["count"] for number in numbers)
-            return batch["counts"]["waiting"] == 0 and batch["successful_payments"] == taken and taken
+            is_over = set(states) <= {"succeeded", "unknown", "reconciling", "manual"}
+            return is_over and states.count("succeeded") == taken and taken
 
         taken = wait_until("the rest of it", all_taken)
         with Following(second, f"?types={types}", cursor) as following:
@@ -115,7 +117,7 @@ def test_a_batch_is_followed_to_its_end_through_a_crash(simulator):
             last = "batch.completed" if is_whole else "transaction.succeeded"
             read(following, lambda: len(told("transaction.succeeded")) >= taken and told(last))
     paid = told("transaction.succeeded")
-    assert len(paid) == len(set(paid)) == taken >= len(numbers) - 1, seen
+    assert len(paid) == len(set(paid)) == taken >= 4, seen
     assert told("batch.released") == ["followed"] and len(told("batch.completed")) == (1 if is_whole else 0), seen
     assert len({event["id"] for event in seen}) == len(seen), seen
 
