@@ -7,16 +7,6 @@ import Testing
 
 /// What is told of something that does not end just then.
 struct `A resource that somebody listens to` {
-    private func with(_ body: (Office) async throws -> Void) async throws {
-        try await Office.with { office in
-            let news = office.gateway.news
-            try await news.begin()
-            let running = Task { await news.run() }
-            defer { running.cancel() }
-            try await body(office)
-        }
-    }
-
     /// Somebody who may let a batch leave.
     private func releaser(_ office: Office) async throws -> Principal {
         let user = User(
@@ -60,7 +50,7 @@ struct `A resource that somebody listens to` {
 
     @Test(arguments: [FeedEvent.Kind.disputed, .needsPerson])
     func `is a transaction that has not ended and wants to be looked at`(kind: FeedEvent.Kind) async throws {
-        try await with { office in
+        try await Office.withNews { office in
             let arguments: JSON = ["phone": "254711000001", "amount": 100, "idempotency_key": "k"]
             let paid = await office.ask("tools/call", ["name": "fake_collect", "arguments": arguments])
             let id = try #require(paid.result["structuredContent"]?["record"]?["id"]?.stringValue)
@@ -78,7 +68,7 @@ struct `A resource that somebody listens to` {
 
     @Test(.timeLimit(.minutes(15)))
     func `is a batch, as a resource and as a task, that is released, paused or ended`() async throws {
-        try await with { office in
+        try await Office.withNews { office in
             let capabilities: JSON = ["extensions": [TaskView.extensionName: [:]]]
             let payments: JSON = [["phone": "254711000001", "amount": 10], ["phone": "254711000002", "amount": 20]]
             let begun = await office.ask(

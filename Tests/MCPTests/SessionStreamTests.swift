@@ -42,16 +42,6 @@ extension Office {
 }
 
 struct `The stream of a session` {
-    private func with(_ body: (Office) async throws -> Void) async throws {
-        try await Office.with { office in
-            let news = office.gateway.news
-            try await news.begin()
-            let running = Task { await news.run() }
-            defer { running.cancel() }
-            try await body(office)
-        }
-    }
-
     private func opened(_ opening: MCPServer.Opening?) throws -> Listening {
         guard case .opened(let stream) = opening else {
             throw GatewayError(.notFound, "no stream was opened")
@@ -61,7 +51,7 @@ struct `The stream of a session` {
 
     @Test(arguments: asking)
     func `tells of lists that change, in its revision's words`(revision: Revision) async throws {
-        try await with { office in
+        try await Office.withNews { office in
             let begun = await office.begin(revision)
             let told = begun.result["capabilities"]
             #expect(told?["tools"]?["listChanged"] == true && told?["resources"]?["subscribe"] == false)
@@ -82,7 +72,7 @@ struct `The stream of a session` {
     }
 
     @Test func `ends with its session, and with its key`() async throws {
-        try await with { office in
+        try await Office.withNews { office in
             for isEnded in [true, false] {
                 let session = try #require(await office.begin(.november2025).session)
                 let heard = Heard(try opened(await office.get(session)))
@@ -104,7 +94,7 @@ struct `The stream of a session` {
     }
 
     @Test func `is promised to whoever opens one, and not by a bridge, which opens none`() async throws {
-        try await with { office in
+        try await Office.withNews { office in
             let params: JSONObject = ["protocolVersion": "2025-11-25", "capabilities": ["elicitation": [:]]]
             let body = Office.request("initialize", params).bytes
 
@@ -120,7 +110,7 @@ struct `The stream of a session` {
     }
 
     @Test func `begins with what comes next, whatever its client says to have heard last`() async throws {
-        try await with { office in
+        try await Office.withNews { office in
             let session = try #require(await office.begin(.november2025).session)
             try office.registry.publish(FakePlugin.make(id: "other"))
             let headers = [(Exchange.sessionHeader, session), ("Last-Event-ID", "1")]
@@ -139,7 +129,7 @@ struct `The stream of a session` {
     }
 
     @Test func `is there for sessions alone, each its client's own`() async throws {
-        try await with { office in
+        try await Office.withNews { office in
             let session = try #require(await office.begin(.june2025).session)
             #expect(await office.begin(.march2025).session == nil)
             let other = try await office.addKey(scopes: nil)
@@ -157,7 +147,7 @@ struct `The stream of a session` {
     }
 
     @Test func `takes one of its organization's places`() async throws {
-        try await with { office in
+        try await Office.withNews { office in
             let session = try #require(await office.begin(.june2025).session)
             let (one, two) = (try opened(await office.get(session)), try opened(await office.get(session)))
 
