@@ -1,4 +1,3 @@
-import CSQLite
 import GatewayTesting
 import OrderedJSON
 import Store
@@ -13,7 +12,7 @@ struct `A store that goes away while M-Pesa answers` {
         settings.waitMax = .seconds(2)
         try await House.with(settings: settings) { (house) async throws in
             // Somebody else holds the database from before the answer until after the call.
-            let lock = try Holder(house.database)
+            let lock = try DatabaseHolder(house.database)
             house.upstream.answer { _ in
                 lock.hold()
                 return .answered(status: 200, body: House.accepted.bytes)
@@ -45,7 +44,7 @@ struct `A store that goes away while M-Pesa answers` {
         var settings = StoreSettings()
         settings.waitMax = .seconds(2)
         try await House.with(settings: settings) { (house) async throws in
-            let lock = try Holder(house.database)
+            let lock = try DatabaseHolder(house.database)
             house.upstream.answer { _ in
                 lock.hold()
                 return .notSent("Never sent: there is no way to M-Pesa.")
@@ -73,7 +72,7 @@ struct `A store that goes away while M-Pesa answers` {
         var settings = StoreSettings()
         settings.waitMax = .seconds(2)
         try await House.with(settings: settings) { (house) async throws in
-            let lock = try Holder(house.database)
+            let lock = try DatabaseHolder(house.database)
             house.upstream.answer { _ in
                 lock.hold()
                 return .notSent("Never sent: there is no way to M-Pesa.")
@@ -98,7 +97,7 @@ struct `A store that goes away while M-Pesa answers` {
         var settings = StoreSettings()
         settings.waitMax = .seconds(2)
         try await House.with(settings: settings) { (house) async throws in
-            let lock = try Holder(house.database)
+            let lock = try DatabaseHolder(house.database)
             lock.hold()
             let reply = await house.pay(key: "k")
             #expect(reply.code == .unavailable && house.upstream.count("pay") == 0)
@@ -126,7 +125,7 @@ struct `A store that goes away while M-Pesa answers` {
         try await House.with(plugin: plugin, settings: settings) { (house) async throws in
             house.upstream.answer(with: ["verdict": "not_processed"])
             let record = try #require(await house.collect().record)
-            let lock = try Holder(house.database)
+            let lock = try DatabaseHolder(house.database)
             house.upstream.answer { _ in
                 lock.hold()
                 return .notSent("Never sent: there is no way to M-Pesa.")
@@ -151,7 +150,7 @@ struct `A store that goes away while M-Pesa answers` {
         settings.waitMax = .seconds(2)
         try await House.with(settings: settings) { (house) async throws in
             let record = try #require(await house.collect().record)
-            let lock = try Holder(house.database)
+            let lock = try DatabaseHolder(house.database)
             house.upstream.answer { _ in
                 lock.hold()
                 return .answered(
@@ -179,7 +178,7 @@ struct `A store that goes away while M-Pesa answers` {
             let record = try #require(await house.collect().record)
             let said: JSON = ["verdict": "succeeded", "receipt": "R1", "amount": 100]
             let came = house.clock.now
-            let lock = try Holder(house.database)
+            let lock = try DatabaseHolder(house.database)
             lock.hold()
             try await house.gateway.inbox.receive(house.place(of: record), body: said.bytes, address: "203.0.113.9")
 
@@ -254,7 +253,7 @@ struct `A store that goes away while M-Pesa answers` {
         let failpoints = Failpoints { point in
             guard point == .afterReplyCommit else { return }
             // Nothing of a record can be read from now on.
-            do { try Holder(path.withLock { $0 }).execute("ALTER TABLE records RENAME TO gone") } catch {
+            do { try DatabaseHolder(path.withLock { $0 }).execute("ALTER TABLE records RENAME TO gone") } catch {
                 Issue.record(error)
             }
         }
@@ -276,26 +275,4 @@ extension ToolReply {
     fileprivate var failure: GatewayError? {
         if case .failure(let error) = result { error } else { nil }
     }
-}
-
-/// A connection of its own that keeps all others from writing.
-private final class Holder: @unchecked Sendable {
-    // Used by one task at a time: the test waits for each call.
-    private var handle: OpaquePointer?
-
-    init(_ path: String) throws {
-        guard sqlite3_open(path, &handle) == SQLITE_OK else { throw Missing(what: path) }
-    }
-
-    func execute(_ statement: String) throws {
-        // The house may be writing its audit.
-        sqlite3_busy_timeout(handle, 60_000)
-        guard sqlite3_exec(handle, statement, nil, nil, nil) == SQLITE_OK else { throw Missing(what: statement) }
-    }
-
-    func hold() { sqlite3_exec(handle, "BEGIN IMMEDIATE", nil, nil, nil) }
-
-    func release() { sqlite3_exec(handle, "ROLLBACK", nil, nil, nil) }
-
-    deinit { sqlite3_close(handle) }
 }

@@ -298,6 +298,41 @@ struct `A wall clock that is set forty hours ahead` {
     }
 }
 
+struct `The moment that is kept, from which the next process goes on` {
+    @Test func `is kept at the next round where it could not be`() async throws {
+        try await House.with { (house) async throws in
+            let holder = try DatabaseHolder(house.database)
+            try holder.execute(
+                """
+                CREATE TRIGGER unkept BEFORE INSERT ON configuration WHEN NEW.name = 'moment'
+                BEGIN SELECT RAISE(ABORT, 'away'); END
+                """
+            )
+            await house.gateway.sweeper.sweep()
+            #expect(try await house.store.newestMoment() == nil)
+            try holder.execute("DROP TRIGGER unkept")
+            house.clock.advance(.seconds(5))
+            await house.gateway.sweeper.sweep()
+
+            #expect(try await house.store.newestMoment() == house.clock.now)
+        }
+    }
+
+    @Test func `is kept once a minute where it could be`() async throws {
+        try await House.with { (house) async throws in
+            await house.gateway.sweeper.sweep()
+            let first = house.clock.now
+            house.clock.advance(.seconds(59))
+            await house.gateway.sweeper.sweep()
+            #expect(try await house.store.newestMoment() == first)
+            house.clock.advance(.seconds(1))
+            await house.gateway.sweeper.sweep()
+
+            #expect(try await house.store.newestMoment() == house.clock.now)
+        }
+    }
+}
+
 extension House {
     /// Lets the organization call so often, and no more.
     fileprivate func limit(units: Int, per period: Duration) async throws {

@@ -1,4 +1,3 @@
-import CSQLite
 import GatewayTesting
 import OrderedJSON
 import Testing
@@ -8,13 +7,8 @@ import Testing
 extension House {
     /// Puts what nobody can read in the place of a text of a record.
     fileprivate func damage(_ column: String, of id: RecordID) throws {
-        var handle: OpaquePointer?
-        defer { sqlite3_close(handle) }
-        guard sqlite3_open(database, &handle) == SQLITE_OK else { throw Missing(what: database) }
-        // The house may be writing its audit.
-        sqlite3_busy_timeout(handle, 60_000)
-        let statement = "UPDATE records SET \(column) = '{\"half\": ' WHERE record_id = '\(id)'"
-        guard sqlite3_exec(handle, statement, nil, nil, nil) == SQLITE_OK else { throw Missing(what: statement) }
+        let garbled = "{\"half\": "
+        try DatabaseHolder(database).execute("UPDATE records SET \(column) = '\(garbled)' WHERE record_id = '\(id)'")
     }
 }
 

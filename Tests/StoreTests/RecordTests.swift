@@ -206,6 +206,12 @@ struct `Records` {
             try await store.keep(moment: record.updatedAt + .seconds(-60))
 
             #expect(try await store.newestMoment() == record.updatedAt)
+
+            let callback = makeCallback(for: record, at: record.updatedAt + .seconds(90))
+            try await store.receive(callback)
+            #expect(try await store.newestMoment() == callback.receivedAt)
+            try await store.end(callback.id, organization: ours, as: .ignored, at: callback.receivedAt)
+            #expect(try await store.newestMoment() == record.updatedAt)
         }
     }
 }

@@ -157,6 +157,7 @@ package struct Sweeper: Sendable {
         await followEnded()
         guard watch.mustKeep() else { return }
         do { try await dueRecords.keep(moment: entropy.now()) } catch {
+            watch.couldNotKeep()
             logger.debug("the moment could not be kept", metadata: ["reason": "\(error.message)"])
         }
     }

@@ -64,6 +64,9 @@ final class WallClockWatch: Sendable {
         }
     }
 
+    /// It could not be kept, and is asked about again at once: until it is, the next process may begin too early.
+    func couldNotKeep() { state.withLock { $0.keepAt = entropy.uptime() } }
+
     private static func ahead(_ entropy: Entropy) -> Int64 {
         entropy.now().milliseconds - entropy.uptime().nanoseconds / 1_000_000
     }

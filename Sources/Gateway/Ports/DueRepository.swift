@@ -26,7 +26,8 @@ package protocol DueRepository: Sendable {
     /// Keeps the moment, from which the next process goes on.
     func keep(moment: Timestamp) async throws(GatewayError)
 
-    /// The latest moment that is kept, or at which something happened to a record that is open; nil when there is none.
+    /// The latest moment that is kept, or at which something happened to a record that is open, or a callback came that
+    /// waits; nil when there is none.
     func newestMoment() async throws(GatewayError) -> Timestamp?
 
     /// Brings every appointment after a moment forward, because the clock was set back; with them what the ages of open

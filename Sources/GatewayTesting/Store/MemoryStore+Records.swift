@@ -211,7 +211,8 @@ extension MemoryStore: DueRepository {
             let seen = tables.sorted {
                 $0.state.isWaiting && $0.updatedAt > tables.moment ?? Timestamp(milliseconds: 0)
             }
-            return seen.map(\.updatedAt).max() ?? tables.moment
+            let came = tables.callbacks.values.filter { $0.end == nil }.map(\.callback.receivedAt)
+            return ([tables.moment].compactMap(\.self) + seen.map(\.updatedAt) + came).max()
         }
     }
 

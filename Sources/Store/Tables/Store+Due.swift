@@ -95,7 +95,8 @@ extension Store: DueRepository {
                 "SELECT MAX(updated_ms) FROM records WHERE \(RecordCoding.isWaiting) AND updated_ms > $1",
                 [.integer((kept ?? nil) ?? 0)]
             ) { $0.integer(0) }
-            return ((seen ?? nil) ?? (kept ?? nil)).map { Timestamp(milliseconds: $0) }
+            let came = try sql.first("SELECT MAX(received_ms) FROM callbacks WHERE ended IS NULL", []) { $0.integer(0) }
+            return [kept, seen, came].compactMap { $0 ?? nil }.max().map { Timestamp(milliseconds: $0) }
         }
     }
 
