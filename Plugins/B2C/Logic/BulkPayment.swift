@@ -10,8 +10,8 @@ let bulkPaymentDescriptor: JSONObject = [
     "operation": "payout",
     "title": "Pay many customers (B2C)",
     "description": """
-    Makes a batch of payouts. It leaves once a person releases it, unless release is true and no rule asks for one. Wrong \
-    rows are all named, and nothing is kept. Ask batches_show for its progress; never send it again under another batch_id.
+    Makes a batch of payouts, which leaves once a person releases it. Wrong rows are all named, and nothing is kept. Ask \
+    batches_show for its progress; never send it again under another batch_id.
     """,
     "examples": [
         [

@@ -11,9 +11,7 @@ package enum BatchArguments {
     package static let schemas: JSONObject = [
         "batch_id": [
             "type": "string", "pattern": .string(BatchID.pattern),
-            "description": """
-            Your own, such as payroll-11, of letters, digits and . _ : -; reuse it when you retry.
-            """,
+            "description": "Your own, such as payroll-11; reuse it when you retry.",
         ],
         "batch_name": ["type": "string", "minLength": 1, "maxLength": 100, "description": "A name for people."],
         "not_before_ms": [
@@ -22,18 +20,16 @@ package enum BatchArguments {
         ],
         "confirmed_rows": [
             "type": "array", "items": ["type": "integer", "minimum": 1], "maxItems": 10_000,
-            "description": "Rows, from 1, that a person has seen and lets repeat a payment.",
+            "description": "Rows, from 1, that a person lets repeat a payment.",
         ],
         "repeats": [
             "type": "string", "pattern": .string(BatchID.pattern),
-            "description": "The batch that a person lets be paid again, by its id.",
+            "description": "Id of the batch that a person lets be paid again.",
         ],
-        "validate_only": [
-            "type": "boolean", "description": "Checks; keeps and sends nothing.",
-        ],
+        "validate_only": ["type": "boolean", "description": "Checks only."],
         "release": [
             "type": "boolean",
-            "description": "At once, where no rule asks for a person; never an agent's.",
+            "description": "At once, if no rule asks for a person; never an agent's.",
         ],
     ]
 
@@ -42,7 +38,7 @@ package enum BatchArguments {
 
 
         The same batch_id or idempotency key is one batch, however often it is sent; without either, the same payments \
-        and name within seven days are (is_earlier).
+        and name are for seven days (is_earlier).
         """
 }
 

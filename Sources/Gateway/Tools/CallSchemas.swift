@@ -158,7 +158,7 @@ package final class CallSchemas: Sendable {
 
     private static let accountSchema: JSON = [
         "type": "string", "pattern": .string(AccountName.pattern),
-        "description": "Which M-Pesa account, in small letters, digits and hyphens; the default one if left out.",
+        "description": "The M-Pesa account; the default one if left out.",
     ]
 
     private static func waitSchema(_ tool: ToolDescriptor) -> JSON {
@@ -179,7 +179,7 @@ package final class CallSchemas: Sendable {
 
     private static let batchKeySchema: JSON = [
         "type": "string", "pattern": "^[!-~]{1,255}$",
-        "description": "As batch_id; at most 255 letters and signs.",
+        "description": "As batch_id.",
     ]
 
     private static func words(_ name: String, _ noun: String, isRequired: Bool, pays: Bool) -> String {
