@@ -160,6 +160,7 @@ package struct Listening: Sendable {
     }
 
     static let key = "io.modelcontextprotocol/subscriptionId"
+    static let method = "subscriptions/listen"
 }
 
 extension MCPServer {
@@ -173,7 +174,7 @@ extension MCPServer {
 
     /// Whether a request asks to listen, which is answered by a stream that lasts.
     package func isListening(_ exchange: Exchange) -> Bool {
-        !exchange.revision.hasHandshake && exchange.message.method == "subscriptions/listen"
+        !exchange.revision.hasHandshake && exchange.message.method == Listening.method
     }
 
     /// Begins to listen.

@@ -280,7 +280,7 @@ package final class MCPServer: Sendable {
         case ("completion/complete", _): return try await complete(exchange)
         case ("tasks/get", false), ("tasks/update", false), ("tasks/cancel", false):
             return try await serveTask(exchange)
-        case ("subscriptions/listen", false):
+        case (Listening.method, false):
             // A door that can keep a stream open has opened one.
             try await admitted(exchange)
             throw .refusal(GatewayError(.notSupported, "Accept must name text/event-stream."))

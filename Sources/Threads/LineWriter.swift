@@ -44,10 +44,14 @@ public final class LineWriter: @unchecked Sendable {
     }
 
     /// Waits until everything is written, but not for ever: a reader that is stuck must not keep a program from ending.
-    public func flush(atMost seconds: Double = 2) {
+    ///
+    /// - Returns: Whether it was.
+    @discardableResult
+    public func flush(atMost seconds: Double = 2) -> Bool {
         let end = Date(timeIntervalSinceNow: seconds)
-        condition.withLock {
-            while !waiting.isEmpty || isWriting { if !condition.wait(until: end) { return } }
+        return condition.withLock {
+            while !waiting.isEmpty || isWriting { if !condition.wait(until: end) { return false } }
+            return true
         }
     }
 

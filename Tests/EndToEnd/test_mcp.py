@@ -205,6 +205,17 @@ def test_the_bridge_finds_a_gateway_by_its_folder_and_ends_with_its_input(gatewa
     assert bridge(gateway, [], GATEWAY_DATA_FOLDER=gateway.folder) == (0, [], "")
 
 
+def test_the_bridge_tells_whoever_listens_the_end_and_ends_with_its_input(gateway):
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    listen = request("subscriptions/listen", "l", notifications={"toolsListChanged": True}, _meta=meta)
+    status, messages, told = bridge(gateway, [listen, request("ping", "p")], "--data-dir", gateway.folder)
+
+    assert (status, told) == (0, ""), told
+    assert {message["id"]: message["result"].get("resultType") for message in messages if "id" in message} == {
+        "l": "complete", "p": None,
+    }, messages
+
+
 def test_whatever_the_bridge_reads_it_writes_messages_and_nothing_else(gateway):
     chance = random.Random(SEED)
     whole = request("tools/call", 1, name="mpesa_stk_push", arguments={"phone_number": "0712345678", "amount": 1})

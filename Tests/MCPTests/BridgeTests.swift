@@ -210,7 +210,8 @@ struct `A bridge` {
     @Test func `tells whoever listened to listen anew, and whoever called to ask with the same key`() async throws {
         let (wire, bridge) = Wire.make { _, _ in .unknown("reset") }
 
-        await bridge.ask(Office.request("subscriptions/listen", ["_meta": Self.meta]))
+        bridge.take(Office.request("subscriptions/listen", ["_meta": Self.meta], id: "l"))
+        while wire.written.isEmpty { await Task.yield() }
         await bridge.ask(Office.request("tools/call", ["name": "x", "_meta": Self.meta]))
 
         let words = wire.written.map { $0["error"]?["message"]?.stringValue ?? "" }
@@ -253,6 +254,38 @@ struct `A bridge` {
         await bridge.end(within: .seconds(60))
 
         #expect(wire.posts.count == 1 && wire.written.isEmpty)
+    }
+
+    @Test func `ends with its input whoever listens, and waits for whoever called`() async throws {
+        let (beginnings, begun) = AsyncStream.makeStream(of: Void.self)
+        let (ends, end) = AsyncStream.makeStream(of: Void.self)
+        let (wire, bridge) = Wire.make { post, hear in
+            begun.yield()
+            // Whoever listens does so until the task is cancelled, and only then the call is answered.
+            guard post["Mcp-Method"] != "subscriptions/listen" else {
+                let never = AsyncStream<Void> { _ in }
+                for await _ in never {}
+                end.finish()
+                return .unknown("given up")
+            }
+            for await _ in ends {}
+            hear(result("c").bytes)
+            return .answered(200)
+        }
+        bridge.take(Office.request("subscriptions/listen", ["_meta": Self.meta], id: "l"))
+        bridge.take(Office.request("tools/call", ["name": "x", "_meta": Self.meta], id: "c"))
+        var count = 0
+        for await _ in beginnings {
+            count += 1
+            if count == 2 { break }
+        }
+
+        await bridge.end(within: .seconds(60))
+
+        #expect(Set(wire.written.map { $0["id"] }) == ["l", "c"], "\(wire.written)")
+        let ended = try #require(wire.written.first { $0["id"] == "l" })
+        #expect(ended["result"]?["resultType"] == "complete")
+        #expect(ended["result"]?["_meta"]?[Listening.key] == "l")
     }
 
     @Test func `takes requests side by side, so many and no more, each id once`() async throws {

@@ -27,7 +27,7 @@ struct MCPCommand: AsyncParsableCommand {
     /// Longer than whatever it waits for in silence: a person on a page has ten minutes. What lasts shows signs of life, and may
     /// last as long as it likes.
     static let silenceMax = Duration.seconds(900)
-    /// How long requests that are under way may go on once the input has ended.
+    /// How long requests that are under way may go on once the input has ended, and their answers may wait to be read.
     private static let drain = Duration.seconds(30)
 
     func run() async throws {
@@ -66,8 +66,14 @@ struct MCPCommand: AsyncParsableCommand {
             throw GatewayError(.unavailable, "\(address.found): \(reason)")
         }
         for await line in StandardInput.lines(bytesMax: settings.lineBytesMax) { bridge.take(line) }
+        let end = ContinuousClock.now + MCPCommand.drain
         await bridge.end(within: MCPCommand.drain)
-        output.flush()
+        guard await output.flush(until: end) else {
+            throw GatewayError(
+                .unavailable,
+                "Standard output was not read: answers were lost, and the last line may be half. Ask again with the same keys."
+            )
+        }
     }
 
     private static func sender(
@@ -130,7 +136,14 @@ private struct MessageOutput: Sendable {
     }
 
     func write(_ message: [UInt8]) { writer.write(message + [UInt8(ascii: "\n")]) }
-    func flush() { writer.flush(atMost: 5) }
+
+    /// Waits until all of it was read, on a thread of its own; false where that took too long.
+    func flush(until end: ContinuousClock.Instant) async -> Bool {
+        let seconds = max(Duration.zero, end - .now) / .seconds(1)
+        return await withCheckedContinuation { continuation in
+            NamedThread.start("mcp-flush") { continuation.resume(returning: writer.flush(atMost: seconds)) }
+        }
+    }
 }
 
 /// Standard input, read on a thread of its own.

@@ -66,6 +66,10 @@ package final class StdioBridge: Sendable {
         var handshake: Task<Void, Never>?
         /// By the message's id; those that have none are numbered.
         var running: [JSON: Task<Void, Never>] = [:]
+        /// The ids of those that last as long as anybody reads.
+        var listening: Set<JSON> = []
+        /// Whether nothing more is read.
+        var hasEnded = false
         var numbered: Int64 = 0
         /// Which arguments of a tool stand in headers, once that had to be learned.
         var parameters: [String: [HeaderParameter]] = [:]
@@ -104,7 +108,7 @@ package final class StdioBridge: Sendable {
         switch incoming {
         case .request(let message):
             let isHandshake = message.method == "initialize"
-            begin(id: message.id, isHandshake: isHandshake) {
+            begin(id: message.id, isHandshake: isHandshake, isListening: message.method == Listening.method) {
                 if !isHandshake, message.statedVersion == nil { await self.handshake?.value }
                 await self.serve(message, bytes)
             }
@@ -138,10 +142,14 @@ package final class StdioBridge: Sendable {
         }
     }
 
-    /// Ends what still runs once its time is over.
+    /// Ends what still runs once its time is over; whoever listens, who would do so for ever, at once.
     package func end(within wait: Duration) async {
-        let running = state.withLock { Array($0.running.values) }
+        let (running, listening) = state.withLock { state in
+            state.hasEnded = true
+            return (Array(state.running.values), state.listening.compactMap { state.running[$0] })
+        }
         guard !running.isEmpty else { return }
+        for task in listening { task.cancel() }
         let clock = Task {
             do { try await Task.sleep(for: wait) } catch { return }
             for task in running { task.cancel() }
@@ -155,6 +163,7 @@ package final class StdioBridge: Sendable {
         id: JSON,
         isHandshake: Bool = false,
         isReply: Bool = false,
+        isListening: Bool = false,
         _ work: @escaping @Sendable () async -> Void
     ) {
         let refusal: MCPError? = state.withLock { state in
@@ -167,9 +176,13 @@ package final class StdioBridge: Sendable {
             }
             let task = Task {
                 await work()
-                self.state.withLock { $0.running[id] = nil }
+                self.state.withLock { state in
+                    state.running[id] = nil
+                    state.listening.remove(id)
+                }
             }
             state.running[id] = task
+            if isListening { state.listening.insert(id) }
             if isHandshake { state.handshake = task }
             return nil
         }
@@ -200,7 +213,7 @@ package final class StdioBridge: Sendable {
             (outcome, reply) = await post(bytes, fields(of: message))
         }
         if message.method == "initialize" { note(reply, of: Post(headers: sent, body: bytes)) }
-        finish(message.id, outcome, reply, isListening: message.method == "subscriptions/listen")
+        finish(message.id, outcome, reply, isListening: message.method == Listening.method)
     }
 
     /// Notes what a handshake ended with.
@@ -242,8 +255,12 @@ package final class StdioBridge: Sendable {
     }
 
     private func finish(_ id: JSON?, _ outcome: Outcome, _ reply: JSON?, isListening: Bool = false) {
-        // Who has given a request up wants no answer to it.
-        guard !Task.isCancelled else { return }
+        if Task.isCancelled {
+            // Who has given a request up wants no answer to it; what ends with the input ends well.
+            guard isListening, let id, state.withLock({ $0.hasEnded }) else { return }
+            let result: JSON = ["resultType": "complete", "_meta": [Listening.key: id]]
+            return write(JSON.object(["jsonrpc": "2.0", "id": id, "result": result]).bytes)
+        }
         switch outcome {
         case .answered(202) where id == nil: return
         case .answered(let status):
