@@ -26,7 +26,7 @@ package enum BatchArguments {
             "type": "string", "pattern": .string(BatchID.pattern),
             "description": "Id of the batch that a person lets be paid again.",
         ],
-        "validate_only": ["type": "boolean", "description": "Checks only."],
+        "validate_only": ["type": "boolean", "description": "Checks; keeps and sends nothing."],
         "release": [
             "type": "boolean",
             "description": "At once, if no rule asks for a person; never an agent's.",
