@@ -191,6 +191,7 @@ package final class GatewayResponder: HTTPHandler {
             return await pages.serve(request, CallID(parts.gateway.ports.entropy.identifier()))
         }
         var response = await answer(request)
+        if isMCP(request.path) { mcp.share(&response, with: request) }
         guard let resources, ResourceDoor.isRefusal(response) else { return response }
         await resources.challenge(&response, isMCP: isMCP(request.path), path: request.path)
         return response

@@ -190,6 +190,10 @@ def test_mcp_refuses_strangers_origins_and_methods(gateway):
     refused(mcp(gateway, "tools/list", {"x": "y" * (100 << 10)}, key="nonsense"), 401, -32600)
     refused(mcp(gateway, "tools/list", headers={"X-API-Key": "another"}), 400, -32600)
     refused(mcp(gateway, "tools/list", headers={"Origin": "https://evil.example"}), 403, -32600)
+    page = {"Origin": "http://localhost:6274", "Access-Control-Request-Method": "POST"}
+    asked = http("OPTIONS", gateway.dev["mcp_url"], headers=page)
+    assert asked[0] == 204 and asked[1]["Access-Control-Allow-Origin"] == page["Origin"], asked[1]
+    assert mcp(gateway, "tools/list", headers=page)[1]["Access-Control-Expose-Headers"] == "*"
     refused(mcp(gateway, "tools/list", headers={"Content-Type": "text/plain"}), 400, -32600)
     refused(mcp(gateway, "tools/list", headers={"Accept": "text/html"}), 406, -32600)
     bearer = {"Authorization": "Bearer " + gateway.dev["api_key"], "Content-Type": "application/json"}

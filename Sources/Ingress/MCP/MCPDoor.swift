@@ -19,9 +19,7 @@ final class MCPDoor: Sendable {
     /// Serves `/mcp`.
     func serve(_ reader: RequestReader, call: CallID) async -> Response {
         let request = reader.request
-        if let origin = request.header(.origin), !isAllowed(origin) {
-            return response(refusing: MCPDoor.otherOrigin, nil, call)
-        }
+        if let answered = answer(toPage: request, methods: "POST, GET, DELETE", call) { return answered }
         guard request.method == .POST else {
             if request.method == .DELETE, let ended = await end(reader, call) { return ended }
             if request.method == .GET, let opened = await open(reader, call) { return opened }
@@ -37,9 +35,7 @@ final class MCPDoor: Sendable {
 
     /// Serves what 2024-11-05 had: a stream, which begins with the address for its messages.
     func serveStream(_ reader: RequestReader, call: CallID) async -> Response {
-        if let origin = reader.request.header(.origin), !isAllowed(origin) {
-            return response(refusing: MCPDoor.otherOrigin, nil, call)
-        }
+        if let answered = answer(toPage: reader.request, methods: "GET", call) { return answered }
         guard reader.request.method == .GET else {
             return Response(.methodNotAllowed, headers: [(.allow, "GET"), (.requestID, call.description)])
         }
@@ -64,9 +60,7 @@ final class MCPDoor: Sendable {
 
     /// Takes a message whose answer goes out on a stream.
     func serveMessage(_ reader: RequestReader, call: CallID) async -> Response {
-        if let origin = reader.request.header(.origin), !isAllowed(origin) {
-            return response(refusing: MCPDoor.otherOrigin, nil, call)
-        }
+        if let answered = answer(toPage: reader.request, methods: "POST", call) { return answered }
         guard reader.request.method == .POST else {
             return Response(.methodNotAllowed, headers: [(.allow, "POST"), (.requestID, call.description)])
         }
@@ -78,6 +72,40 @@ final class MCPDoor: Sendable {
             let answer = await server.hand(try reader.body(), to: name, from: try caller(reader), call: call)
             return response(answer, reader, call)
         } catch { return response(refusing: error, reader, call) }
+    }
+
+    // MARK: Pages
+
+    /// What a page's request is answered with before anything of it is read: a refusal, or that it may ask what its browser
+    /// asks about first; nil for every other request.
+    private func answer(toPage request: Request, methods: String, _ call: CallID) -> Response? {
+        guard let origin = request.header(.origin) else { return nil }
+        guard isAllowed(origin) else { return response(refusing: MCPDoor.otherOrigin, nil, call) }
+        guard request.method == .OPTIONS else { return nil }
+        return Response(
+            .noContent,
+            headers: [
+                // Arguments stand in headers whose names are the tools'. The credential's is in no asterisk.
+                (.allowMethods, methods), (.allowHeaders, "Authorization, *"), (.maxAge, "600"),
+                (.requestID, call.description),
+            ]
+        )
+    }
+
+    /// Lets the page read what is answered, where it is one that may call.
+    ///
+    /// It shows its credential itself: no cookie is taken here, so none is allowed.
+    func share(_ response: inout Response, with request: Request) {
+        guard let origin = request.header(.origin), isAllowed(origin) else { return }
+        response.add(.allowOrigin, origin)
+        response.add(.exposeHeaders, "*")
+        response.add(.vary, "Origin")
+    }
+
+    /// Read whole: what only begins like one of ours is another's.
+    private func isAllowed(_ origin: String) -> Bool {
+        guard let origin = Origin(origin) else { return false }
+        return origin == ownOrigin || origin.isLocal
     }
 
     private static let otherOrigin = GatewayError(
@@ -215,12 +243,6 @@ final class MCPDoor: Sendable {
 
     private static let usualAccept = "application/json, text/event-stream"
     private static let otherMedia = GatewayError(.malformedRequest, "Content-Type must be application/json, in UTF-8.")
-
-    /// Read whole: what only begins like one of ours is another's.
-    private func isAllowed(_ origin: String) -> Bool {
-        guard let origin = Origin(origin) else { return false }
-        return origin == ownOrigin || origin.isLocal
-    }
 }
 
 extension HTTPHeaders: HeaderSource {
