@@ -130,12 +130,16 @@ struct `A visit to the host's pages` {
         let browser = PageReader(desk)
         let page = await browser.logIn("amina", to: id)
 
+        let nearly = "https://gw.example.evil.example"
         let cheats = [
             await browser.press("confirm", on: page, of: id, ["mark": ""]),
             await browser.press("confirm", on: page, of: id, ["mark": "00"]),
             await browser.press("confirm", on: page, of: other),
             await browser.press("confirm", on: page, of: id, headers: [("Sec-Fetch-Site", "cross-site")]),
             await browser.press("confirm", on: page, of: id, headers: [("Sec-Fetch-Site", "same-site")]),
+            await browser.press("confirm", on: page, of: id, headers: [("Sec-Fetch-Site", "none")]),
+            await browser.press("confirm", on: page, of: id, headers: [("Origin", "http://evil.example")]),
+            await browser.press("confirm", on: page, of: id, headers: [("Origin", nearly)]),
             await browser.press("decline", on: page, of: id, ["mark": ""]),
             await browser.press("leave", on: page, of: id, ["mark": ""]),
             await PageReader(desk).press("confirm", on: page, of: id),
