@@ -130,6 +130,32 @@ struct `The types of events` {
         }
     }
 
+    @Test func `hold what is told of limits, for those who manage the organization`() async throws {
+        try await House.with { (house) async throws in
+            let key = try await house.addKey(role: .user)
+            try await house.set {
+                $0.limits = [
+                    MoneyLimit(directions: [.outgoing], dayMax: 200), MoneyLimit(subject: "key:\(key.id)", dayCount: 1),
+                    MoneyLimit(isPerReceiver: true, dayCount: 1),
+                ]
+            }
+            _ = await house.pay(phone: "254711000001", amount: 170)
+            _ = await house.call("fake_collect", ["phone": "254711000002", "amount": 5], as: key)
+            _ = await house.pay(phone: "254711000003", amount: 40)
+            _ = await house.pay(phone: "254711000004", amount: 30)
+
+            try await told(in: house, [.limitNear, .limitReached])
+            let events = await house.ask("events.list").data.arrayValue ?? []
+            #expect(events.map { $0["type"] } == ["limit.near", "limit.reached", "limit.reached"])
+            let sum = events.first?["data"]
+            #expect(sum?["directions"] == "out" && sum?["amount"] == 170 && sum?["amount_max"] == 200)
+            #expect(sum?["of"] == nil && sum?["count"] == 1 && sum?["count_max"] == nil && sum?["limit"] == "day")
+            let own = events.first { $0["data"]?["of"] != nil }?["data"]
+            #expect(own?["of"] == .string("key:\(key.id)") && own?["count_max"] == 1 && own?["amount_max"] == nil)
+            #expect(await house.ask("events.list", as: key.text).data == [])
+        }
+    }
+
     @Test func `hold what is told of tasks, in the commit that ends one`() async throws {
         try await House.withDigger { (house, digger) async throws in
             let clerk = try await house.addKey(role: .user)

@@ -202,7 +202,37 @@ struct `What may be the same payment` {
 struct `Limits of a day` {
     private func claim(_ amount: Int64, most: Int64 = 250, count: Int64 = 3) -> LimitClaim {
         let place = LimitPlace(organization: ours, environment: .test, scope: "out|*", day: 20_000)
-        return LimitClaim(place: place, amount: amount, amountMax: most, countMax: count)
+        return LimitClaim(place: place, amount: amount, amountMax: most, countMax: count, at: moment)
+    }
+
+    private func told(in store: any FeedRepository) async throws -> [String] {
+        try await store.feed(lane: FeedReader.lane, after: 0, limit: 100)
+            .filter { $0.event.kind == .limitNear || $0.event.kind == .limitReached }
+            .map { "\($0.event.kind.rawValue) \($0.event.version) \($0.event.payload["amount"]?.text ?? "")" }
+    }
+
+    @Test func `tell of 80 hundredths and of all of them once, whatever is given back meanwhile`() async throws {
+        try await withEachStore { (store) async throws in
+            let pay = { (amount: Int64) in
+                try await store.commit(NewRecord(record: makeRecord(), limits: [claim(amount, count: 90)]))
+            }
+            #expect(try await pay(199) == .committed)
+            #expect(try await told(in: store).isEmpty)
+            // What is refused tells nothing.
+            #expect(try await pay(60) == .limitReached(claim(1).place))
+            #expect(try await told(in: store).isEmpty)
+            #expect(try await pay(1) == .committed)
+            #expect(try await told(in: store) == ["limit.near 80 200"])
+
+            let draft = makeDraft()
+            _ = try await store.commit(NewRecord(record: draft))
+            let back = LimitCharge(place: claim(1).place, amount: -1, calls: -1)
+            let change = RecordChange(record: advanced(draft, to: .released).record, events: [], charges: [back])
+            #expect(try await store.apply([change]) == .applied)
+            #expect(try await pay(51) == .committed)
+            #expect(try await told(in: store) == ["limit.near 80 200", "limit.reached 100 250"])
+            #expect(try await store.moved(at: claim(0).place) == (2, 250))
+        }
     }
 
     @Test func `are counted in the commit, or nothing of it is written`() async throws {

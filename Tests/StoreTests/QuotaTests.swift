@@ -28,6 +28,8 @@ struct `A quota's count` {
             let lines = try await store.records(organization: ours, before: nil, limit: 100)
             let notes = lines.filter { $0.action == "QUOTA_REACHED" }.compactMap(\.detail)
             #expect(notes.count == 2 && notes.contains { $0.contains("\"percent\":100") })
+            let told = try await store.feed(lane: FeedReader.lane, after: 0, limit: 100).map(\.event)
+            #expect(told.map(\.kind) == [.limitNear, .limitReached] && Set(told.map(\.id)).count == 2)
             #expect(try await store.commit(NewRecord(record: makeRecord(), quota: claim(limit: 11))) == .committed)
             #expect(try await store.used(of: theirs, in: Month(of: moment)).isEmpty)
         }

@@ -24,6 +24,8 @@ extension FeedEvent {
         case plan = "PlanEvent"
         /// Of an account's secrets.
         case credential = "CredentialEvent"
+        /// Of a limit or a quota.
+        case limit = "LimitEvent"
         /// Of a plugin; for whoever runs the gateway.
         case plugin = "PluginEvent"
         /// Of an endpoint.
@@ -74,6 +76,8 @@ extension FeedEvent.Kind {
         case .keyRevoked: "it is refused from now on"
         case .planChanged: "it is on another plan, or its plan was set anew"
         case .credentialChanged: "its secrets were changed, or taken away"
+        case .limitNear: "80 hundredths of what a limit allows for a day, or a quota for a month, are used"
+        case .limitReached: "all of it is used"
         case .pluginPromoted: "a version serves from now on"
         case .pluginRolledBack: "a version was taken back, by a person or because it failed: `why` says so"
         case .pluginWithdrawn: "it was removed or switched off, and serves no longer"
@@ -97,6 +101,7 @@ extension FeedEvent.Kind {
         case .keyRevoked: .key
         case .planChanged: .plan
         case .credentialChanged: .credential
+        case .limitNear, .limitReached: .limit
         case .pluginPromoted, .pluginRolledBack, .pluginWithdrawn: .plugin
         case .webhookFailing, .webhookDisabled: .webhook
         case .webhookTest: .trial
@@ -122,7 +127,7 @@ extension FeedEvent.Kind {
         case .taskSucceeded: "completed"
         case .taskFailed: "failed"
         case .taskCancelled: "cancelled"
-        case .keyRevoked, .planChanged, .credentialChanged: ""
+        case .keyRevoked, .planChanged, .credentialChanged, .limitNear, .limitReached: ""
         case .pluginPromoted, .pluginRolledBack, .pluginWithdrawn: ""
         case .webhookFailing, .webhookDisabled, .webhookTest: ""
         }
@@ -137,6 +142,7 @@ extension FeedEvent.Kind {
         case .batchPaused: ["item"]
         case .taskFailed: ["code"]
         case .planChanged: ["was"]
+        case .limitNear, .limitReached: ["environment", "directions", "amount", "amount_max", "count"]
         case .pluginPromoted: ["version", "generation", "sha256", "was"]
         case .pluginRolledBack: ["version", "generation", "sha256", "was", "why"]
         case .pluginWithdrawn: ["was"]
@@ -160,6 +166,7 @@ extension FeedEvent.Form {
         case .key: "key"
         case .plan: "organization or plan"
         case .credential: "account"
+        case .limit: "limit or quota"
         case .plugin: "plugin"
         case .webhook, .trial: "webhook endpoint"
         }
@@ -175,6 +182,7 @@ extension FeedEvent.Form {
         case .key: ("01a21db3-5a1e-774a-bca3-e6333760a28d", 2)
         case .plan: ("01a21db3-4f02-7d1c-9be0-2f7a61c0d3e4", 3)
         case .credential: ("test/main", 2)
+        case .limit: ("test/out|*/2026-11-27", 80)
         case .plugin: ("stk-push", 1_795_794_629_382)
         case .webhook: ("01a21db3-a07d-7e53-9c41-3b2f8d6e7c15", 3)
         case .trial: ("01a21db3-a07d-7e53-9c41-3b2f8d6e7c15", 1)
@@ -193,6 +201,7 @@ extension FeedEvent.Form {
         case .key: [.environment, .text("role", "manager"), .text("name", "till 2")]
         case .plan: [.text("plan", "large"), .text("was", "small", false)]
         case .credential: [.environment, .text("account", "main")]
+        case .limit: FeedEvent.Field.ofLimit
         case .plugin:
             [
                 .text("by", "operator"), .text("version", "1.4.0", false), .number("generation", 7, false),
@@ -243,6 +252,13 @@ extension FeedEvent.Field {
     static let ofTask: [Self] = [
         environment, text("tool", "mpesa_generate_report"), text("made_by", maker), text("state", ""),
         number("begun_ms", 1_795_794_600_000), text("account", "main", false), text("code", "unavailable", false),
+    ]
+
+    static let ofLimit: [Self] = [
+        choice("limit", ["day", "quota"], "day"), text("period", "2026-11-27"), text("environment", "test", false),
+        text("directions", "out", false), text("of", "user:01a21db3-6b3c-7e15-8f0a-51c9d2e4b7a6", false),
+        text("counted", "money", false), number("amount", 8_400, false), number("amount_max", 10_000, false),
+        number("count", 7, false), number("count_max", 500, false),
     ]
 
     private static let maker = "key:01a21db3-5a1e-774a-bca3-e6333760a28d"

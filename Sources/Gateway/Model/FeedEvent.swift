@@ -57,6 +57,11 @@ package struct FeedEvent: Sendable, Equatable {
         /// The organization is on another plan, or its plan was set anew.
         case planChanged = "plan.changed"
 
+        /// Most of what a limit of a day, or a quota of a month, allows is used.
+        case limitNear = "limit.near"
+        /// All of it is.
+        case limitReached = "limit.reached"
+
         /// A version of a plugin serves from now on.
         case pluginPromoted = "plugin.promoted"
         /// A version of a plugin was taken back.
@@ -78,7 +83,7 @@ package struct FeedEvent: Sendable, Equatable {
             case .corrected, .disputed, .needsPerson, .approvalRequested, .approvalDue, .approvalDecided: false
             case .batchRequested, .batchDue, .batchReleased, .batchPaused, .batchCompleted: false
             case .taskSucceeded, .taskFailed, .taskCancelled: false
-            case .keyRevoked, .credentialChanged, .planChanged: false
+            case .keyRevoked, .credentialChanged, .planChanged, .limitNear, .limitReached: false
             case .pluginPromoted, .pluginRolledBack, .pluginWithdrawn: false
             case .webhookFailing, .webhookDisabled, .webhookTest: false
             }

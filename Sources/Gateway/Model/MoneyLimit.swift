@@ -156,7 +156,8 @@ extension [MoneyLimit] {
                 ),
                 amount: record.intent.amount?.amount ?? 0,
                 amountMax: limit.dayMax ?? .max,
-                countMax: limit.dayCount ?? .max
+                countMax: limit.dayCount ?? .max,
+                at: now
             )
             // Two limits of one scope count in one row.
             if let index = claims.firstIndex(where: { $0.place.scope == scope }) {
@@ -202,13 +203,16 @@ package struct LimitClaim: Sendable, Equatable {
     package let amountMax: Int64
     /// How many calls.
     package let countMax: Int64
+    /// When it is claimed, which what it tells says.
+    let at: Timestamp
 
     /// Claims.
-    package init(place: LimitPlace, amount: Int64, amountMax: Int64, countMax: Int64) {
+    package init(place: LimitPlace, amount: Int64, amountMax: Int64, countMax: Int64, at moment: Timestamp) {
         self.place = place
         self.amount = amount
         self.amountMax = amountMax
         self.countMax = countMax
+        at = moment
     }
 
     /// Whether one more may be made after what has moved there.
@@ -221,7 +225,8 @@ package struct LimitClaim: Sendable, Equatable {
             place: place,
             amount: amount,
             amountMax: min(amountMax, other.amountMax),
-            countMax: min(countMax, other.countMax)
+            countMax: min(countMax, other.countMax),
+            at: at
         )
     }
 }

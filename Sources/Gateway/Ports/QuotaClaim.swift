@@ -60,6 +60,8 @@ package struct QuotaClaim: Sendable {
         package let percent: Int
         /// Written in the commit that reaches it.
         package let line: AuditRecord
+        /// Told in the same.
+        package let event: FeedEvent
     }
 
     /// How much of a limit is told of, in hundredths.
@@ -85,7 +87,8 @@ package struct QuotaClaim: Sendable {
                     {"counted":"\(place.counted)","month":"\(place.month)","percent":\(percent),"limit":\(limit)}
                     """
             )
-            return Note(percent: percent, line: line)
+            let event = FeedEvent.reached(percent, of: place, limit: limit, at: line.at)
+            return Note(percent: percent, line: line, event: event)
         }
     }
 

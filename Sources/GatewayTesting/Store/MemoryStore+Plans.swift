@@ -110,6 +110,7 @@ extension MemoryTables {
         let notes = claim.reached(by: count.used, noted: count.noted)
         count.noted = notes.map(\.percent).max() ?? count.noted
         audit += notes.map(\.line)
+        tell(notes.map(\.event))
         quotas[claim.place] = count
         return count.used
     }

@@ -47,7 +47,13 @@ extension MemoryTables {
         for claim in claims.sorted(by: { $0.place.scope < $1.place.scope }) {
             let old = moneyCounts[claim.place] ?? (0, 0)
             guard old.calls < claim.countMax, old.amount <= claim.amountMax - claim.amount else { return claim.place }
-            moneyCounts[claim.place] = (old.calls + 1, old.amount + claim.amount)
+            let moved = (calls: old.calls + 1, amount: old.amount + claim.amount)
+            moneyCounts[claim.place] = moved
+            for event in claim.told(after: moved.calls, moved.amount)
+            where toldOfLimits[claim.place] ?? 0 < event.version {
+                toldOfLimits[claim.place] = event.version
+                tell([event])
+            }
         }
         return nil
     }

@@ -68,6 +68,8 @@ struct MemoryTables: Sendable {
     var moment: Timestamp?
     var quotas: [QuotaPlace: (used: Int, noted: Int)] = [:]
     var moneyCounts: [LimitPlace: (calls: Int64, amount: Int64)] = [:]
+    /// How much of each place's limit was told of, in hundredths.
+    var toldOfLimits: [LimitPlace: Int] = [:]
     var keyUses: [APIKeyID: Timestamp] = [:]
     /// Under which key each record was begun, for whoever judges later: a row of `idempotency` changes hands.
     var begunUnder: [RecordID: String] = [:]

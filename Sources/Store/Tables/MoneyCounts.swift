@@ -30,22 +30,41 @@ enum MoneyCounts {
 
     private static func take(_ claim: LimitClaim, in session: WriteSession) throws -> Bool {
         guard claim.amount <= claim.amountMax, claim.countMax >= 1 else { return false }
-        let calls = try session.sql.first(
+        let moved = try session.sql.first(
             """
             INSERT INTO money_counts (organization_id, environment, scope, day, calls, amount)
             VALUES ($1, $2, $3, $4, 1, $5)
             ON CONFLICT (organization_id, environment, scope, day) DO UPDATE
             SET calls = money_counts.calls + 1, amount = money_counts.amount + excluded.amount
             WHERE money_counts.amount <= $6 AND money_counts.calls < $7
-            RETURNING calls
+            RETURNING calls, amount
             """,
             values(of: claim.place) + [
                 .integer(claim.amount), .integer(claim.amountMax - claim.amount), .integer(claim.countMax),
             ]
-        ) { $0.integer(0) ?? 0 }
-        guard let calls else { return false }
-        if calls == 1 { try forget(before: claim.place, in: session) }
+        ) { (calls: $0.integer(0) ?? 0, amount: $0.integer(1) ?? 0) }
+        guard let moved else { return false }
+        if moved.calls == 1 { try forget(before: claim.place, in: session) }
+        for event in claim.told(after: moved.calls, moved.amount) {
+            if try note(event, of: claim.place, in: session) { session.tell([event]) }
+        }
         return true
+    }
+
+    /// Notes what is told of a day's limit, in a row beside its own, whose `calls` is how much was told of, in hundredths.
+    ///
+    /// - Returns: Whether it had not been told: what is given back and used again tells nothing anew.
+    private static func note(_ event: FeedEvent, of place: LimitPlace, in session: WriteSession) throws -> Bool {
+        try session.sql.first(
+            """
+            INSERT INTO money_counts (organization_id, environment, scope, day, calls, amount)
+            VALUES ($1, $2, $3, $4, $5, 0)
+            ON CONFLICT (organization_id, environment, scope, day) DO UPDATE SET calls = excluded.calls
+            WHERE money_counts.calls < excluded.calls
+            RETURNING calls
+            """,
+            values(of: place.told) + [.integer(Int64(event.version))]
+        ) { _ in true } ?? false
     }
 
     /// Adds, whatever the limit.
@@ -61,12 +80,14 @@ enum MoneyCounts {
 
     /// The first call of a scope's day forgets its old days.
     private static func forget(before place: LimitPlace, in session: WriteSession) throws {
-        try session.sql.execute(
-            """
-            DELETE FROM money_counts WHERE organization_id = $1 AND environment = $2 AND scope = $3 AND day < $4
-            """,
-            values(of: place).dropLast() + [.integer(place.day - daysKept)]
-        )
+        for one in [place, place.told] {
+            try session.sql.execute(
+                """
+                DELETE FROM money_counts WHERE organization_id = $1 AND environment = $2 AND scope = $3 AND day < $4
+                """,
+                values(of: one).dropLast() + [.integer(place.day - daysKept)]
+            )
+        }
     }
 
     private static func values(of place: LimitPlace) -> [SQLValue] {
@@ -74,6 +95,13 @@ enum MoneyCounts {
             .text(place.organization.description), .text(place.environment.rawValue), .text(place.scope),
             .integer(place.day),
         ]
+    }
+}
+
+extension LimitPlace {
+    /// Where it is noted what was told of this place's day; no limit counts there.
+    fileprivate var told: LimitPlace {
+        LimitPlace(organization: organization, environment: environment, scope: scope + "|told", day: day)
     }
 }
 

@@ -52,6 +52,7 @@ enum QuotaCounts {
                 [.integer(Int64(most))] + place
             )
             session.add(notes.map(\.line))
+            session.tell(notes.map(\.event))
         }
         return counted.used
     }
