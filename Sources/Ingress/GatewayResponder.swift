@@ -25,6 +25,8 @@ package final class GatewayResponder: HTTPHandler {
         package let version: String
         package let publicURL: String
         package let bodyBytesMax: Int
+        /// What a body may carry that lists many payments: as many as a tool takes at once, with all that each may have.
+        package let itemsBytesMax: Int
         package let strangerBytesMax: Int
         /// What a callback may carry whose address is one of ours: kept in memory whole, as a body with a credential is.
         package let callbackBytesMax: Int
@@ -41,6 +43,7 @@ package final class GatewayResponder: HTTPHandler {
             version: String,
             publicURL: String,
             bodyBytesMax: Int = 1 << 20,
+            itemsBytesMax: Int = 4 << 20,
             strangerBytesMax: Int = 64 << 10,
             callbackBytesMax: Int = 1 << 20,
             mcp: MCPServer.Settings = MCPServer.Settings(),
@@ -53,6 +56,7 @@ package final class GatewayResponder: HTTPHandler {
             self.version = version
             self.publicURL = publicURL
             self.bodyBytesMax = bodyBytesMax
+            self.itemsBytesMax = max(itemsBytesMax, bodyBytesMax)
             self.strangerBytesMax = strangerBytesMax
             self.callbackBytesMax = callbackBytesMax
             self.mcp = mcp
@@ -84,6 +88,7 @@ package final class GatewayResponder: HTTPHandler {
         let entropy = parts.gateway.ports.entropy
         var settings = parts.mcp
         settings.leadsToPages = ConfirmationPage(base: parts.publicURL).isSafe
+        settings.messageBytesMax = parts.bodyBytesMax
         mcp = MCPDoor(
             server: MCPServer(
                 pipeline: parts.gateway.pipeline,
@@ -123,7 +128,26 @@ package final class GatewayResponder: HTTPHandler {
         }
         if ConfirmationDoor.isPage(path) { return ConfirmationDoor.bytesMax }
         if path.utf8.starts(with: "/auth/".utf8) { return parts.strangerBytesMax }
-        return fileAction(head)?.file.map { max($0.bytesMax, parts.bodyBytesMax) } ?? parts.bodyBytesMax
+        if let file = fileAction(head)?.file { return max(file.bytesMax, parts.bodyBytesMax) }
+        return mayList(head, path) ? parts.itemsBytesMax : parts.bodyBytesMax
+    }
+
+    /// Whether a request's body may list many payments.
+    ///
+    /// What a message of MCP asks for is known once it is read; until then it is held like one that does
+    /// (`MCPServer.Settings.messageBytesMax`).
+    private func mayList(_ head: HTTPRequestHead, _ path: Substring) -> Bool {
+        guard head.method == .POST, isLong(head) else { return false }
+        if isMCP(path) { return true }
+        return parts.mode != .mcp && rest.takesItems(Request(head, body: .whole([]), address: nil))
+    }
+
+    /// Whether a body is longer than any may be, or may be: of nearly every request nothing more is asked.
+    private func isLong(_ head: HTTPRequestHead) -> Bool {
+        guard let length = head.headers.first(name: "Content-Length") else {
+            return head.headers.contains(name: "Transfer-Encoding")
+        }
+        return Int(length).map { $0 > parts.bodyBytesMax } ?? true
     }
 
     /// The action that a request's body is a file for; nil where it is none.

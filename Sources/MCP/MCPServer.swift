@@ -58,6 +58,10 @@ package final class MCPServer: Sendable {
         ///
         /// Default 8 MiB.
         package var pairBytesMax = 8 << 20
+        /// How long a message is that lists no payments; one that does is as long as the door lets in.
+        ///
+        /// Default 1 MiB.
+        package var messageBytesMax = 1 << 20
 
         /// The defaults.
         package init() {}
@@ -120,8 +124,18 @@ package final class MCPServer: Sendable {
         do { json = try JSON(parsing: body) } catch {
             return .answered(await refuse(.parse(error.description), id: nil, caller, call))
         }
+        guard body.count <= settings.messageBytesMax || listsItems(json) else {
+            let error = GatewayError(.tooLarge, "The body is larger than \(settings.messageBytesMax) bytes.")
+            return .answered(await refuse(.refusal(error), id: nil, caller, call))
+        }
         if let elements = json.arrayValue { return .answered(await batch(elements, caller, call)) }
         return await read(json, caller, call, beside: pair)
+    }
+
+    /// Whether a message calls what takes many payments at once.
+    private func listsItems(_ json: JSON) -> Bool {
+        guard json["method"] == "tools/call", let name = json["params"]?["name"]?.stringValue else { return false }
+        return registry.snapshot.tool(name)?.items != nil || actions.tool(name)?.file != nil
     }
 
     func read(

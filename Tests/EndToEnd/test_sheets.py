@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import json
 import os
 import subprocess
 
@@ -10,6 +11,7 @@ import pytest
 import xlsxwriter
 
 from harness import PROGRAM, ROOT, http
+from test_doors import mcp
 
 pytestmark = pytest.mark.isolations("declared")
 
@@ -192,3 +194,31 @@ def test_five_thousand_payments_are_one_call_and_one_more_is_refused(gateway):
     status, _, problem = gateway.call("POST", "/tools/bulk-payment", more)
     assert status == 422 and problem["errors"][0]["pointer"] == "/payments", problem
     assert gateway.call("GET", "/batches/more")[0] == 404
+
+
+def test_five_thousand_payments_with_all_that_they_may_say_are_one_call_by_either_door(gateway):
+    payments = [
+        {
+            **payment, "account_reference": "A" * 95 + f"{number:05}", "remarks": "R" * 95 + f"{number:05}",
+            "command_id": "SalaryPayment", "amount": 990,
+        }
+        for number, payment in enumerate(listed(5_001))
+    ]
+    whole = {"batch_id": "long", "batch_name": "Long", "payments": payments[:5_000], "validate_only": True}
+    assert len(json.dumps(whole)) > 1 << 20
+    status, _, checked = gateway.call("POST", "/tools/bulk-payment", whole)
+    assert status == 200 and checked["data"]["total_payments"] == 5_000 and not checked["data"]["errors"], checked
+    rows = {"tool": "mpesa_bulk_payment", "items": whole["payments"], "validate_only": True}
+    assert gateway.call("POST", "/batches", rows)[2]["data"]["total_payments"] == 5_000
+    told = mcp(gateway, "tools/call", {"name": "mpesa_bulk_payment", "arguments": whole})[2]["result"]
+    assert told["structuredContent"]["total_payments"] == 5_000, str(told)[:2000]
+
+    status, _, problem = gateway.call("POST", "/tools/bulk-payment", {**whole, "payments": payments})
+    assert status == 422 and problem["errors"][0]["pointer"] == "/payments", problem
+    # What lists no payments is as short as ever, and so is what anybody sends who shows no credential.
+    status, _, problem = gateway.call("POST", "/tools/b2c-payment", whole)
+    assert status == 413 and problem["code"] == "too_large", problem
+    status, _, problem = gateway.call("POST", "/tools/bulk-payment", whole, key="nonsense")
+    assert status == 401, problem
+    status, _, problem = gateway.call("POST", "/tools/bulk-payment", {**whole, "batch_name": "x" * (4 << 20)})
+    assert status == 413 and problem["code"] == "too_large", problem

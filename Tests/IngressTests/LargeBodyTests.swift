@@ -24,7 +24,7 @@ struct `A body of ten megabytes of CSV` {
             #expect(bound(path) == 16 << 20 && bound(path, "text/csv; charset=utf-8") == 16 << 20)
             #expect(bound(path, "application/json") == 1 << 20, "\(path)")
         }
-        for path in ["/batches/b/release", "/transactions", "/tools/fake-pay-many", "/admin/keys", "/mcp", "/nothing"] {
+        for path in ["/batches/b/release", "/transactions", "/tools/fake_pay_many", "/admin/keys", "/mcp", "/nothing"] {
             #expect(bound(path) == 1 << 20, "\(path)")
         }
         #expect(bound("/auth/login") == 64 << 10)
@@ -46,5 +46,38 @@ struct `A body of ten megabytes of CSV` {
         let problem = try JSON(parsing: answer.body)
         #expect(answer.status == .payloadTooLarge && problem["code"] == "too_large", "\(problem)")
         #expect(problem["detail"] == .string("The body is larger than \(bound(path)) bytes."))
+    }
+}
+
+struct `A body that lists five thousand payments` {
+    private let door: GatewayResponder
+
+    init() throws { door = try `The door for callbacks`().door }
+
+    private func bound(_ path: String, _ fields: [(String, String)], _ method: HTTPMethod = .POST) -> Int {
+        let head = HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: HTTPHeaders(fields))
+        return door.bodyBytesMax(path: Request.path(of: path), head: head)
+    }
+
+    @Test(arguments: [("Content-Length", "4194304"), ("Content-Length", "1048577"), ("Transfer-Encoding", "chunked")])
+    func `has room where payments are listed, and nowhere else`(field: (String, String)) {
+        for path in ["/tools/fake_pay_many", "/batches", "/mcp"] {
+            #expect(bound(path, [field]) == 4 << 20, "\(path)")
+            #expect(bound(path, [field], .PUT) == 1 << 20, "\(path)")
+        }
+        for path in ["/tools/fake_pay", "/tools", "/batches/b/release", "/transactions", "/admin/keys", "/nothing"] {
+            #expect(bound(path, [field]) == 1 << 20, "\(path)")
+        }
+        #expect(bound("/auth/login", [field]) == 64 << 10)
+    }
+
+    @Test(arguments: ["/tools/fake_pay_many", "/batches", "/mcp"])
+    func `is let in unread for nobody without a credential`(path: String) async throws {
+        let head = HTTPRequestHead(version: .http1_1, method: .POST, uri: path, headers: ["Content-Length": "4194304"])
+
+        let admission = await door.admission(of: head, address: "203.0.113.9")
+
+        guard case .refused(let refused) = admission else { throw GatewayError.fault("it is let in") }
+        #expect(refused.status == .unauthorized)
     }
 }

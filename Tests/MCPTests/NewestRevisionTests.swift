@@ -26,6 +26,29 @@ struct `A request of the newest revision` {
         }
     }
 
+    @Test func `is longer than others may be where it lists payments`() async throws {
+        var settings = MCPServer.Settings()
+        settings.messageBytesMax = 1_000
+        try await Office.with(settings) { office in
+            let word = JSON.string(String(repeating: "x", count: 1_000))
+            let payments: JSON = [["phone": "254711000001", "amount": 10], ["phone": "254711000002", "amount": word]]
+            let call = { (name: JSON) in
+                await office.ask("tools/call", ["name": name, "arguments": ["payments": payments]])
+            }
+
+            #expect(await call("fake_pay_many").result["isError"] == true, "it is read, and refused for what it says")
+            for name: JSON in ["fake_pay", "no_tool"] {
+                let refused = await call(name)
+                #expect(refused.status == 413 && refused.code == -32600, "\(refused.json)")
+            }
+            #expect(await office.ask("tools/list", ["cursor": word]).status == 413)
+            let list = JSON.array([Office.request("tools/list", ["cursor": word])])
+            #expect(await office.send(list.bytes).status == 413)
+            let stranger = Credential.token(Secret("nobody"))
+            #expect(await office.ask("tools/list", ["cursor": word], credential: stranger).status == 401)
+        }
+    }
+
     @Test(arguments: ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"])
     func `must say again in its header what its body says, once`(name: String) async throws {
         try await Office.with { office in

@@ -94,6 +94,20 @@ struct RESTDoor: Sendable {
         return action
     }
 
+    /// Whether a request's body may list what is paid, of a tool that makes batches or of an action that takes files of rows.
+    func takesItems(_ request: Request) -> Bool {
+        let (method, segments) = (request.method.rawValue, request.segments[...])
+        switch actions.route(method: method, segments: segments) {
+        case .action(let action, _): return action.file != nil
+        case .otherMethods: return false
+        case .none: break
+        }
+        guard segments.first == "tools", segments.count > 1,
+            case .tool(let entry, _) = registry.snapshot.route(method: method, segments: segments)
+        else { return false }
+        return entry.tool.items != nil
+    }
+
     /// A use of an action by a request whose file has not been read.
     func use(_ action: Action, by reader: RequestReader, _ call: CallID) throws(GatewayError) -> ActionCall {
         let schema = action.fileInput?.document ?? [:]

@@ -13,8 +13,8 @@ package final class StdioBridge: Sendable {
     package struct Settings: Sendable {
         /// The longest line that is read.
         ///
-        /// Default 1 MiB, which is a gateway's own bound of a body.
-        package var lineBytesMax = 1 << 20
+        /// Default 4 MiB, which is a gateway's own bound of a body that lists payments.
+        package var lineBytesMax = 4 << 20
         /// So many requests at once; more are refused.
         ///
         /// Default 32.
