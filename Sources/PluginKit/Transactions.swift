@@ -66,8 +66,12 @@ public struct TransactionSums: Sendable, Hashable {
     /// may not know it.
     public var balances: [JSON]?
 
+    /// How many batches were made on the days, a row for each tool, where that was asked for.
+    public var batches: [JSON]
+
     /// Reads an answer.
     public init(_ json: JSON) {
+        batches = json["batches"]?.arrayValue ?? []
         asOfMilliseconds = json["as_of_ms"]?.integerValue ?? 0
         position = json["position"]?.stringValue ?? ""
         late = json["late"]?.integerValue ?? 0
@@ -96,14 +100,15 @@ extension FunctionContext {
         to last: String,
         by groups: [[String]],
         open: Bool = false,
-        balances: Bool = false
+        balances: Bool = false,
+        batches: Bool = false
     ) async throws(FunctionFailure) -> TransactionSums {
         TransactionSums(
             try await ask(
                 "x-transaction.aggregate",
                 [
                     "from": .string(first), "to": .string(last), "open": .bool(open),
-                    "balances": .bool(balances),
+                    "balances": .bool(balances), "batches": .bool(batches),
                     "groups": .array(groups.map { .array($0.map { .string($0) }) }),
                 ]
             )

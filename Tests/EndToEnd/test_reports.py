@@ -76,6 +76,19 @@ def test_a_report_is_a_file_too(gateway):
     assert rows[0][:3] == ["part", "name", "count"] and ["summary", "failed_count", "0"] in rows, rows
 
 
+def test_a_report_is_a_spreadsheet_where_that_is_asked_for(gateway):
+    answer = report(gateway, format="XLSX")
+    (link,) = answer["content"]
+    assert link["uri"] == f"/reports/{answer['data']['report_id']}/file?format=xlsx" and link["name"].endswith(".xlsx")
+    assert answer["data"]["organization_id"] == gateway.dev["organization_id"]
+    assert answer["data"]["bulk_payments"]["total_batches"] == 0
+    request = urllib.request.Request(gateway.url + link["uri"], headers={"X-API-Key": gateway.dev["api_key"]})
+    with urllib.request.urlopen(request) as reply:
+        assert reply.headers["Content-Type"].split(";")[0] == link["mimeType"]
+        rows = list(openpyxl.load_workbook(io.BytesIO(reply.read())).active.iter_rows(values_only=True))
+    assert rows[0][:3] == ("part", "name", "value"), rows[0]
+
+
 def tail(gateway, *words):
     """Events as `events tail` prints them, and the cursor that it ends with."""
     environment = {**os.environ, "GATEWAY_URL": gateway.url, "GATEWAY_API_KEY": gateway.dev["api_key"]}

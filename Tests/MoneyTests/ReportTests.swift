@@ -204,6 +204,7 @@ struct `A report that is kept` {
             let id = try #require(await house.collect(amount: 60).record)
             try await house.callback(id, says: ["verdict": "failed", "code": "1"])
             let first = try await house.keepReport()
+            #expect(first["organization_id"] == .string(house.organization.description))
             let name = first["report_id"] ?? .null
             #expect(first["corrections"] == .null)
             let shown = await house.ask("reports.show", ["id": name]).data

@@ -147,6 +147,24 @@ struct `A report's file` {
 }
 
 struct `A report that is kept` {
+    @Test func `is opened as a spreadsheet by a link to what the host keeps`() {
+        let links = StoredFile.link(to: "r1", named: "report.xlsx")
+        #expect(links.map { $0["uri"] } == ["/reports/r1/file?format=xlsx"] && links[0]["name"] == "report.xlsx")
+        #expect(StoredFile.link(to: nil, named: "report.xlsx").isEmpty)
+    }
+
+    @Test func `says how many batches were made of payments to many, and of no others`() throws {
+        let sums = TransactionSums([
+            "groups": [],
+            "batches": [
+                ["tool": "mpesa_bulk_payment", "batches": 3], ["tool": "another_tool", "batches": 5],
+            ],
+        ])
+        let period = try Period.ofReport(.daily, from: "2026-11-26", to: nil, today: 20_784)
+        let report = Report(kind: .daily, period: period, sums: sums).document
+        #expect(report["bulk_payments"]?["total_batches"] == 3)
+    }
+
     private func made(task: String?) -> MadeReport {
         MadeReport(kind: .daily, period: Period(first: 20_784, last: 20_784), position: "p", task: task)
     }

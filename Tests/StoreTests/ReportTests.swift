@@ -68,6 +68,28 @@ private func report(
 }
 
 struct `Sums for reports` {
+    @Test func `count the batches that were made on their days, of those that may be seen`() async throws {
+        try await withEachStore { (store) async throws in
+            let start = RollupPlace.start(of: today)
+            let moments = [start, start + .seconds(86_399), start + .seconds(86_400), start + .milliseconds(-1)]
+            for (index, time) in moments.enumerated() {
+                let id = try #require(BatchID("b-\(index)"))
+                let batch = makeBatch(id, content: [UInt8(index)], at: time)
+                #expect(try await store.commit(new(batch, [])) == .committed)
+            }
+            let theirs = makeBatch(try #require(BatchID("b-0")), at: start, of: theirs)
+            #expect(try await store.commit(new(theirs, [])) == .committed)
+
+            let made = { (question: ReportQuestion) in try await store.batchesMade(question, countMax: 2) }
+            #expect(try await made(question()) == ["t": 2])
+            #expect(try await made(question(madeBy: "user:1", accounts: [.main])) == ["t": 2])
+            #expect(try await made(question(madeBy: "user:2")).isEmpty)
+            #expect(try await made(question(accounts: [])).isEmpty)
+            #expect(try await made(question(today + 2...today + 2)).isEmpty)
+            await #expect(throws: GatewayError.self) { try await made(question(today...today + 1)) }
+        }
+    }
+
     @Test func `are told apart by everything, and by the hour of the day`() async throws {
         try await withEachStore { (store) async throws in
             let sum = RollupSum(transactions: 1, amount: 10, feeCents: 3, feesStated: 1)

@@ -99,7 +99,10 @@ let reportDescriptor: JSONObject = [
             ],
             "date_from": date("The first day."),
             "date_to": date("The last day, at most 366 days in all; what report_type says when left out."),
-            "format": ["enum": ["JSON", "CSV"], "description": "CSV adds a link to a file, good for a day."],
+            "format": [
+                "enum": ["JSON", "CSV", "XLSX"],
+                "description": "CSV adds a link to a file, good for a day; XLSX to one as long as the report is kept.",
+            ],
             "transactions": [
                 "type": "boolean",
                 "description": "Adds a link to a CSV of all transactions begun on these days. It goes on as a task.",

@@ -151,7 +151,11 @@ struct Report {
 
     private var bulk: JSON {
         let tally = Tally(rows(.tools).filter { $0["tool"]?.stringValue == TransactionType.bulkTool })
-        return ["total_recipients": .integer(tally.count), "total_bulk_amount": .integer(tally.movedAmount)]
+        let made = sums.batches.first { $0["tool"]?.stringValue == TransactionType.bulkTool }?["batches"]?.integerValue
+        return [
+            "total_batches": .integer(made ?? 0), "total_recipients": .integer(tally.count),
+            "total_bulk_amount": .integer(tally.movedAmount),
+        ]
     }
 
     private var open: JSON {

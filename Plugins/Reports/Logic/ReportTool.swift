@@ -19,14 +19,23 @@ func makeReport(_ arguments: JSON, _ context: FunctionContext) async throws(Func
     // First what takes long: a report is kept once, however often this is begun again.
     let transactions = wish.isWithTransactions ? try await transactionFile(of: period, context) : nil
     context.progress(0.98, "The report")
-    let sums = try await context.sums(from: period.from, to: period.to, by: Report.groups, open: true, balances: true)
+    let sums = try await context.sums(
+        from: period.from,
+        to: period.to,
+        by: Report.groups,
+        open: true,
+        balances: true,
+        batches: true
+    )
     let made = MadeReport(kind: kind, period: period, position: sums.position, task: context.task)
     let report = Report(kind: kind, period: period, sums: sums).document
     var document = made.document(of: report, keptAs: try await context.ask("x-report.keep", made.wish(of: report)))
     var links = transactions.map { [$0] } ?? []
-    if arguments["format"]?.stringValue == "CSV" {
-        let name = "report-\(kind.rawValue.lowercased())-\(period.from)-\(period.to).csv"
-        links.append(try await file(named: name, of: .object(document), context))
+    let name = "report-\(kind.rawValue.lowercased())-\(period.from)-\(period.to)"
+    switch arguments["format"]?.stringValue {
+    case "CSV": links.append(try await file(named: name + ".csv", of: .object(document), context))
+    case "XLSX": links += StoredFile.link(to: document["report_id"]?.stringValue, named: name + ".xlsx")
+    default: break
     }
     if !links.isEmpty { document["$content"] = .array(links) }
     return .object(document)
@@ -82,6 +91,19 @@ struct TaskWish {
     var words: String {
         isWithTransactions
             ? "All transactions of \(days) days are written into a file." : "A report of \(days) days is made."
+    }
+}
+
+/// A report that is kept, as the spreadsheet that the host writes of it (`reports.file`) for as long as it is kept.
+enum StoredFile {
+    static func link(to report: String?, named name: String) -> [JSON] {
+        guard let report else { return [] }
+        return [
+            [
+                "type": "resource_link", "uri": .string("/reports/\(report)/file?format=xlsx"), "name": .string(name),
+                "mimeType": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            ]
+        ]
     }
 }
 

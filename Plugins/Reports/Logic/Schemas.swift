@@ -63,7 +63,7 @@ let reportSchema: JSON = {
     guard
         case .object(var schema) = object(
             reportProperties,
-            optional: ["balances", "report_id", "expires_at_ms", "corrections"]
+            optional: ["balances", "report_id", "expires_at_ms", "organization_id", "corrections"]
         )
     else { return .null }
     schema["$schema"] = dialect
@@ -101,7 +101,12 @@ private let reportProperties: JSONObject = [
     "by_type": row("transaction_type", ["total_amount": whole]), "by_account": row("account"),
     "by_user": row("user_id"), "by_key": row("key_id"), "by_hour": row("hour"),
     "daily_breakdown": row("date", ["transaction_count": whole, "daily_amount": whole], without: "count"),
-    "bulk_payments": object(["total_recipients": whole, "total_bulk_amount": whole]),
+    "bulk_payments": object([
+        "total_batches": [
+            "type": "integer", "description": "Those that were made on these days, whatever has become of them.",
+        ],
+        "total_recipients": whole, "total_bulk_amount": whole,
+    ]),
     "open": list(
         of: object([
             "state": text, "direction": text, "account": text, "transaction_type": text, "count": whole,
@@ -119,7 +124,7 @@ private let reportProperties: JSONObject = [
         ]),
     ],
     "not_seen": list(of: text),
-    "report_id": text, "expires_at_ms": whole,
+    "report_id": text, "expires_at_ms": whole, "organization_id": text,
     "corrections": [
         "type": ["object", "null"],
         "description": "What became known since the last report of this kind, of days that were reported before.",

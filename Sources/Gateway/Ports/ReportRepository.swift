@@ -7,6 +7,10 @@ package protocol ReportRepository: Sendable {
     func totals(_ asked: ReportTotals.Asked) async throws(GatewayError) -> ReportTotals
     /// What has not ended, whenever it was begun.
     func open(_ question: ReportQuestion) async throws(GatewayError) -> [OpenSum]
+    /// How many batches were made on the days in question, by their tool, whatever has become of them.
+    ///
+    /// - Throws: `limitExceeded` where there are more than so many.
+    func batchesMade(_ question: ReportQuestion, countMax: Int) async throws(GatewayError) -> [String: Int64]
     /// What an organization's records say of the days in question, counted from them one by one: of those that were
     /// begun after one, at most so many.
     func counted(
@@ -105,6 +109,16 @@ package struct ReportQuestion: Sendable, Equatable {
             madeBy: principal.maker,
             accounts: principal.accounts
         )
+    }
+
+    /// From the first moment of its days on, until the first one after them.
+    package var moments: Range<Timestamp> {
+        RollupPlace.start(of: days.lowerBound)..<RollupPlace.start(of: days.upperBound + 1)
+    }
+
+    /// There are too many batches to be counted.
+    package static func tooManyBatches(_ most: Int) -> GatewayError {
+        GatewayError(.limitExceeded, "More than \(most) batches were made on these days. Ask for fewer days.")
     }
 
     /// Whether it is about what is counted there.

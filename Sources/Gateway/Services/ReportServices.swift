@@ -25,6 +25,12 @@ extension PluginServices {
             "groups": .array(zip(asked.groups, totals.groups).map { group, sums in .array(group.rows(of: sums)) }),
         ]
         if asked.hasOpen { answer["open"] = .array(totals.open.map { $0.document(at: now) }) }
+        if request.body["batches"] == true {
+            let made = try await reports.batchesMade(asked.question, countMax: settings.reportRowsMax)
+            answer["batches"] = .array(
+                made.sorted { $0.key < $1.key }.map { ["tool": .string($0.key), "batches": .integer($0.value)] }
+            )
+        }
         if request.body["balances"] == true, request.principal.maySeeBalances {
             let question = asked.question
             let told = try await reports.balances(
@@ -99,6 +105,7 @@ extension PluginServices {
         added["report_id"] = .string(id.description)
         added["expires_at_ms"] = .integer((now + settings.reportLife).milliseconds)
         let corrected = try await corrected(kind, question, upTo: position)
+        added["organization_id"] = .string(question.organization.description)
         added["corrections"] = corrected.document
         for (name, value) in added { document[name] = value }
         let report = StoredReport(
@@ -124,7 +131,7 @@ extension PluginServices {
             throw GatewayError(.conflict, "This key was used for another report.")
         }
         var answer: JSONObject = ["document": document]
-        for name in ["report_id", "expires_at_ms", "corrections"] { answer[name] = document[name] }
+        for name in ["report_id", "expires_at_ms", "organization_id", "corrections"] { answer[name] = document[name] }
         return .object(answer)
     }
 

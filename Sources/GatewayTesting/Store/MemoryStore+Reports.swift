@@ -24,6 +24,25 @@ extension MemoryStore: ReportRepository {
         try await read { tables in tables.open(question) }
     }
 
+    package func batchesMade(
+        _ question: ReportQuestion,
+        countMax: Int
+    ) async throws(GatewayError) -> [String: Int64] {
+        let made = try await read { tables in
+            tables.batches.values.filter { batch in
+                batch.organization == question.organization && batch.environment == question.environment
+                    && question.moments.contains(batch.createdAt)
+            }
+        }
+        guard made.count <= countMax else { throw ReportQuestion.tooManyBatches(countMax) }
+        return made.reduce(into: [:]) { counts, batch in
+            guard question.madeBy.map({ $0 == batch.madeBy }) ?? true,
+                question.accounts?.contains(batch.accountName) ?? true
+            else { return }
+            counts[batch.tool, default: 0] += 1
+        }
+    }
+
     package func counted(
         _ question: ReportQuestion,
         after record: RecordID?,

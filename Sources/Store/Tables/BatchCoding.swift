@@ -87,6 +87,13 @@ package enum BatchCoding {
         return JSON.object(detail).text
     }
 
+    /// By what tool, for which account and by whom one was made, of its `detail`; nil where that cannot be read.
+    static func making(_ detail: String) -> (tool: String, account: AccountName, madeBy: String)? {
+        guard let detail = try? JSON(parsing: detail), let tool = detail["tool"]?.stringValue else { return nil }
+        let account = detail["account"]?.stringValue.flatMap { AccountName($0) } ?? .main
+        return (tool, account, detail["made_by"]?.stringValue ?? "")
+    }
+
     /// Reads a row of `columns`.
     package static func batch(_ row: any SQLRow) throws -> Batch {
         let detail = try JSON(parsing: row.text(9) ?? "")

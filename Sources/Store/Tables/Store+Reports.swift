@@ -53,6 +53,33 @@ extension Store: ReportRepository {
         }
     }
 
+    package func batchesMade(
+        _ question: ReportQuestion,
+        countMax: Int
+    ) async throws(GatewayError) -> [String: Int64] {
+        let made = try await read { sql in
+            try sql.query(
+                """
+                SELECT detail FROM batches
+                WHERE organization_id = $1 AND environment = $2 AND created_ms >= $3 AND created_ms < $4 LIMIT $5
+                """,
+                [
+                    .text(question.organization.description), .text(question.environment.rawValue),
+                    .integer(question.moments.lowerBound.milliseconds),
+                    .integer(question.moments.upperBound.milliseconds), .integer(Int64(countMax) + 1),
+                ]
+            ) { BatchCoding.making($0.text(0) ?? "") }
+        }
+        guard made.count <= countMax else { throw ReportQuestion.tooManyBatches(countMax) }
+        return made.compactMap { $0 }
+            .reduce(into: [:]) { counts, batch in
+                guard question.madeBy.map({ $0 == batch.madeBy }) ?? true,
+                    question.accounts?.contains(batch.account) ?? true
+                else { return }
+                counts[batch.tool, default: 0] += 1
+            }
+    }
+
     package func report(
         _ id: Identifier,
         organization: OrganizationID,
