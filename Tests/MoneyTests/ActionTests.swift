@@ -64,6 +64,7 @@ struct `What is no tool` {
             let wrong: [(JSON, String)] = [
                 (["limit": 0], "/limit"), (["limit": "five"], "/limit"), (["status": "PAID"], "/status"),
                 (["before": "x"], "/before"), (["before": "tx\u{202E}1"], "/before"), (["operations": "stk"], ""),
+                (["amount_min": 5, "amount_max": 4], "/amount_max"), (["from_ms": 5, "until_ms": 4], "/until_ms"),
             ]
             for (arguments, place) in wrong {
                 let reply = await house.ask("transactions.list", arguments)

@@ -102,6 +102,12 @@ package struct TransactionActions: Sendable {
         filter.amountMax = use.arguments["amount_max"]?.integerValue
         filter.from = use.arguments["from_ms"]?.integerValue.map { Timestamp(milliseconds: $0) }
         filter.until = use.arguments["until_ms"]?.integerValue.map { Timestamp(milliseconds: $0) }
+        if let least = filter.amountMin, let most = filter.amountMax, most < least {
+            throw GatewayError.wrong("amount_max", "expected \(least) or more, as amount_min says.")
+        }
+        if let from = filter.from, let until = filter.until, until < from {
+            throw GatewayError.wrong("until_ms", "expected a moment that is not before from_ms.")
+        }
         if let text = use.text("before") {
             guard let id = RecordID(text) else {
                 let message = "before: expected a transaction's id."
