@@ -135,6 +135,42 @@ struct `What ended unpaid of a batch` {
         }
     }
 
+    @Test(arguments: ["again", nil])
+    func `is one batch, whoever asks at once, and nobody is told to confirm what is that batch's`(id: String?)
+        async throws
+    {
+        try await House.forBatches(inFlightMax: 1) { (house) async throws in
+            try await stopped(house)
+            let asked: JSONObject = id.map { ["batch_id": .string($0)] } ?? [:]
+            let replies = await withTaskGroup { group in
+                for _ in 0..<12 { group.addTask { await retry(house, asked) } }
+                return await group.reduce(into: [ActionReply]()) { $0.append($1) }
+            }
+
+            let (made, others) = (replies.filter { $0.code == nil }, replies.filter { $0.code != nil })
+            #expect(Set(made.map { $0.data["batch_id"] }).count == 1)
+            #expect(made.count { $0.data["is_earlier"] != true } == 1)
+            #expect(id == nil || made.count == 12, "\(others)")
+            for other in others {
+                #expect(other.code == .conflict && other.error?.message.contains("tried again") == true, "\(other)")
+            }
+        }
+    }
+
+    @Test func `is explained while the guard of what failed holds it`() async throws {
+        try await House.forBatches(inFlightMax: 1) { (house) async throws in
+            try await stopped(house)
+            _ = await retry(house, ["batch_id": "again"])
+            _ = try await house.gateway.batches.release("again", by: try await house.releaser())
+
+            let item = try #require(try await house.items("again").first)
+            let said = await house.ask("transactions.explain", ["id": .string(item.id.description)]).data
+            let failed = try await house.items("b")[0].id
+            #expect(said["waits_for"]?.stringValue?.contains("repeats of \(failed)") == true, "\(said.text)")
+            #expect((said["next_ms"]?.integerValue ?? .max) <= (said["until_ms"]?.integerValue ?? 0))
+        }
+    }
+
     @Test func `is kept by nothing where it is only checked, and is still to be tried again`() async throws {
         try await House.forBatches(inFlightMax: 1) { (house) async throws in
             try await stopped(house)

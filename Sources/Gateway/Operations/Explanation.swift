@@ -94,11 +94,18 @@ extension Explanation {
             why: parts.why,
             waitsFor: parts.waitsFor,
             until: parts.until,
-            next: record.state.isEnded ? nil : record.nextActionAt,
+            next: Self.next(of: record, parts),
             owner: parts.owner,
             can: parts.can,
             obstacles: obstacles.map(\.text)
         )
+    }
+
+    /// An item of a batch is looked at with the others, and the moment of its own is far behind its end.
+    private static func next(of record: Record, _ parts: Parts) -> Timestamp? {
+        guard !record.state.isEnded, let own = record.nextActionAt else { return nil }
+        guard record.state.isHeld, record.batch != nil, let until = parts.until else { return own }
+        return min(own, until)
     }
 
     // MARK: What has not left
@@ -162,6 +169,14 @@ extension Explanation {
         )
     }
 
+    /// What failed in another batch has a guard against repeats, which holds for a moment behind its end.
+    private static func turn(of record: Record) -> String {
+        guard let place = record.batch, let failed = place.retryOf, !place.isTriedAgain, place.confirmedBy == nil else {
+            return "Its turn to be sent."
+        }
+        return "Its turn to be sent, once the guard against repeats of \(failed), which it tries again, no longer holds it."
+    }
+
     private static func item(_ record: Record, of batch: Batch, _ places: BatchWait?) -> Parts {
         if batch.state == .running, let places {
             return Parts(
@@ -183,7 +198,7 @@ extension Explanation {
                 why: isRunning
                     ? "It leaves with its batch \(batch.id), which was released by \(batch.releasedBy ?? "somebody")."
                     : "Its batch \(batch.id) was stopped: \(batch.reason ?? "").",
-                waitsFor: isRunning ? "Its turn to be sent." : "Its withdrawal.",
+                waitsFor: isRunning ? turn(of: record) : "Its withdrawal.",
                 until: batch.until,
                 owner: .gateway,
                 can: [

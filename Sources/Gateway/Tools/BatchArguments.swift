@@ -103,5 +103,8 @@ extension BatchOrder {
         let asked: JSON
         /// What each item tries again.
         let tries: [RecordID]
+
+        /// The same, of these tries.
+        func trying(_ tries: [RecordID]) -> Retry { Retry(batch: batch, account: account, asked: asked, tries: tries) }
     }
 }

@@ -17,15 +17,19 @@ extension Batches {
         order.releases = false
         order.retry = BatchOrder.Retry(batch: failed.id, account: failed.accountName, asked: asked, tries: [])
         // What was asked for before is there already, and its rows may not be tried again by another.
-        let tries = try await hasMade(order, use.principal) ? [] : try await tries(of: failed, use.arguments)
-        order.retry = BatchOrder.Retry(
-            batch: failed.id,
-            account: failed.accountName,
-            asked: asked,
-            tries: tries.map(\.id)
-        )
-        order.take(tries)
-        return try await make(order, tool: failed.tool, for: use)
+        guard try await !hasMade(order, use.principal) else { return try await make(order, tool: failed.tool, for: use) }
+        var found: [Record] = []
+        do throws(GatewayError) {
+            found = try await tries(of: failed, use.arguments)
+            return try await make(order.trying(found), tool: failed.tool, for: use)
+        } catch {
+            guard error.code == .conflict else { throw error }
+            // The same request, or another for the same rows, may have been a moment sooner.
+            if try await hasMade(order, use.principal) { return try await make(order, tool: failed.tool, for: use) }
+            let retries = try await batches.retries(of: failed.id, organization: failed.organization, between: nil)
+            let isLate = !Set(retries.map(\.item)).isDisjoint(with: found.map(\.id))
+            throw isLate ? Batches.triedAgainMeanwhile : error
+        }
     }
 
     /// Whether there is a batch of this id already.
@@ -137,10 +141,13 @@ extension Record {
 }
 
 extension BatchOrder {
-    /// Takes the items of another batch, as they were sent then.
-    fileprivate mutating func take(_ tries: [Record]) {
-        items = tries.compactMap(\.hold?.arguments)
-        rows = tries.map { $0.batch?.row ?? 0 }
-        for (index, record) in tries.enumerated() { beside[index] = record.hold?.beside }
+    /// The order with the items of another batch, as they were sent then.
+    fileprivate func trying(_ tries: [Record]) -> BatchOrder {
+        var order = self
+        order.retry = retry.map { $0.trying(tries.map(\.id)) }
+        order.items = tries.compactMap(\.hold?.arguments)
+        order.rows = tries.map { $0.batch?.row ?? 0 }
+        for (index, record) in tries.enumerated() { order.beside[index] = record.hold?.beside }
+        return order
     }
 }
