@@ -57,11 +57,16 @@ struct ResourceDoor: Sendable {
         guard ResourceDoor.isRefusal(response) else { return }
         var place = isMCP ? String(path) : ""
         if resources.resource.at(path: place) == nil, isMCP { place = ProtectedResource.path }
-        guard resources.resource.at(path: place) != nil else { return }
+        guard await isTold(of: place) else { return }
         var more = ", resource_metadata=\"\(resources.resource.metadata(at: place))\""
         let scopes = response.status == .unauthorized ? await scopes() : []
         if !scopes.isEmpty { more += ", scope=\"\(scopes.joined(separator: " "))\"" }
         response.extend(.wwwAuthenticate, with: more)
+    }
+
+    /// Whether there is a document of who issues tokens for a path; where nobody can say now, whoever goes there is told so.
+    private func isTold(of place: String) async -> Bool {
+        do throws(GatewayError) { return try await resources.at(path: place) != nil } catch { return true }
     }
 
     /// Whether it is for its credential that a request was refused.

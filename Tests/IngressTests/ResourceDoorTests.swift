@@ -143,6 +143,18 @@ struct `Who issues tokens for the gateway` {
         #expect(await ask("/mcp/x", .POST, at: owned).status == .notFound)
     }
 
+    @Test func `leads nowhere for an organization without an issuer, as for none`()
+        async throws
+    {
+        let (nobody, door) = (OrganizationID(Identifier(high: 9, low: 9)), try await door(owner: bar))
+        for path in ["/mcp/\(bar)", "/mcp/\(nobody)", "/mcp"] {
+            #expect(try await metadata(path, at: door) == nil)
+            let refusal = await ask(path, .POST, at: door)
+            #expect(refusal.status == .unauthorized, "\(path)")
+            #expect(header("www-authenticate", of: refusal) == "Bearer realm=\"mpesa-gateway\"", "\(path)")
+        }
+    }
+
     private func header(_ name: String, of response: Response) -> String? {
         let text = String(decoding: response.fields.bytes, as: UTF8.self)
         let line = text.split(separator: "\r\n").first { $0.lowercased().hasPrefix(name + ": ") }
