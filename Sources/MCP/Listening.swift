@@ -2,7 +2,7 @@ import Gateway
 import OrderedJSON
 
 /// What a client of 2026-07-28 listens to: lists that change, and resources of the host's own; and what a session of an
-/// older revision is told beside its calls: lists that change.
+/// older revision is told beside its calls: lists that change, and pages that are decided.
 ///
 /// It is told of while its credential lets it see them, which is asked anew each period.
 package struct Listening: Sendable {
@@ -122,6 +122,7 @@ package struct Listening: Sendable {
                 let told = notification("tasks", task)
                 messages.append(now.showsPhones ? told : shown(told, of: id))
             }
+            messages += await endsOfErrands(news, now)
             silent = messages.isEmpty ? silent + 1 : 0
             if silent >= server.settings.silentMax {
                 silent = 0

@@ -12,7 +12,9 @@ extension MCPServer {
             throw error
         }
         guard let tell, let token = exchange.message.progressToken else {
-            return try answer(await serve(call, exchange, tell), to: exchange, takesTask)
+            let reply = try await serve(call, exchange, tell)
+            await noteErrand(reply, exchange)
+            return try answer(reply, to: exchange, takesTask)
         }
         let revision = exchange.revision
         let reporting = call.reporting { tell(Results.notification($0, token: token, in: revision)) }
