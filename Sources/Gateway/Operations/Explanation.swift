@@ -174,7 +174,7 @@ extension Explanation {
         guard let place = record.batch, let failed = place.retryOf, !place.isTriedAgain, place.confirmedBy == nil else {
             return "Its turn to be sent."
         }
-        return "Its turn to be sent, once the guard against repeats of \(failed), which it tries again, no longer holds it."
+        return "Its turn to be sent, once the guard against repeats of \(failed), which it tries again, holds it no longer."
     }
 
     private static func item(_ record: Record, of batch: Batch, _ places: BatchWait?) -> Parts {

@@ -17,7 +17,7 @@ extension Batches {
         order.releases = false
         order.retry = BatchOrder.Retry(batch: failed.id, account: failed.accountName, asked: asked, tries: [])
         // What was asked for before is there already, and its rows may not be tried again by another.
-        guard try await !hasMade(order, use.principal) else { return try await make(order, tool: failed.tool, for: use) }
+        if try await hasMade(order, use.principal) { return try await make(order, tool: failed.tool, for: use) }
         var found: [Record] = []
         do throws(GatewayError) {
             found = try await tries(of: failed, use.arguments)
