@@ -49,6 +49,48 @@ struct `Rows of a batch that are struck` {
         }
     }
 
+    @Test func `make what people agree to another one, which nobody agrees to unseen`() async throws {
+        try await House.forBatches { (house) async throws in
+            try await agreeing(house)
+            _ = await house.batch("b", of: House.payments(3))
+            let (first, second) = (try await house.releaser("first"), try await house.releaser("second"))
+            let batches = house.gateway.batches
+            let seen = try #require(await house.ask("batches.show", ["id": "b"]).data["sha256"]?.stringValue)
+            #expect(try await batches.release("b", by: first, seeing: seen).approvers.count == 1)
+            #expect(await house.ask("batches.show", ["id": "b"]).data["sha256"] == .string(seen), "it says the same")
+
+            let struck = try await batches.strike("b", rows: [2], by: second, because: wrong)
+            let shown = await house.ask("batches.show", ["id": "b"]).data["sha256"]?.stringValue
+            #expect(shown == struck.agreed && shown != seen && shown?.count == 64)
+            await #expect(throws: GatewayError.self) { try await batches.release("b", by: first, seeing: seen) }
+            #expect(try await batches.release("b", by: first, seeing: shown).state == .draft)
+            #expect(try await batches.release("b", by: second, seeing: shown).state == .running)
+        }
+    }
+
+    @Test func `are told to whoever made it, with who struck them and why, and not to whoever struck their own`()
+        async throws
+    {
+        try await House.forBatches { (house) async throws in
+            let desk = try await ApprovalDesk(in: house)
+            let (maker, token) = try await house.addPerson("wanjiru", role: .manager, hasSecondFactor: true)
+            let mine = house.person(maker, hasSecondFactor: true)
+            _ = await desk.make("b", of: House.payments(3), as: token)
+            _ = await desk.make("own", of: House.payments(3, amount: 7), as: token)
+            try await desk.gateway.approvalLetters?.catchUp()
+            _ = desk.mail.take()
+            let who = try await house.releaser()
+            _ = try await house.gateway.batches.strike("b", rows: [1], by: who, because: wrong)
+            _ = try await house.gateway.batches.strike("own", rows: [1], by: mine, because: wrong)
+            try await desk.gateway.approvalLetters?.catchUp()
+
+            let letters = desk.mail.take().filter { $0.subject == "Rows of a batch were struck" }
+            #expect(letters.count == 1)
+            let text = letters.first?.text.reveal() ?? ""
+            #expect(text.contains(wrong) && text.contains(who.subjectText) && text.contains("batch b."), "\(text)")
+        }
+    }
+
     @Test func `are told to everybody who is asked, once more`() async throws {
         try await House.forBatches { (house) async throws in
             let desk = try await ApprovalDesk(in: house)

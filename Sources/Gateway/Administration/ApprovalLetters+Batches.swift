@@ -1,7 +1,9 @@
 // A batch that waits for a person is one letter to each who may let it leave, whatever it holds, and one more before its end.
 extension ApprovalLetters {
     func tellOfBatch(_ event: FeedEvent) async throws(GatewayError) {
-        guard let batch = try await batch(of: event), batch.isWaiting else { return }
+        guard let batch = try await batch(of: event) else { return }
+        try await tellMakerOfStrike(event, in: batch)
+        guard batch.isWaiting else { return }
         let isPaused = batch.state == .paused
         let isLast = event.kind == .batchDue
         // What has gone on, or was paused anew, has a letter of its own.
@@ -43,6 +45,23 @@ extension ApprovalLetters {
 
             """
         await send(to: user, isReleased ? "A batch was released" : "A batch was stopped", text)
+    }
+
+    /// Whoever made a batch is told that others struck rows of it, and why.
+    private func tellMakerOfStrike(_ event: FeedEvent, in batch: Batch) async throws(GatewayError) {
+        guard let strike = batch.strikes.first(where: { $0.at == event.at }),
+            let owner = try await directory.ids(behind: batch.madeBy, of: batch.organization).first,
+            strike.by != "user:\(owner)",
+            let user = try await directory.user(owner, organization: batch.organization), user.isActive
+        else { return }
+        let text = """
+            Rows of it were struck by \(strike.by): \(strike.reason) Of \(strike.rows) payments, \(strike.amount) KES in all, \
+            nothing is sent. Which they are: GET \(base)/batches/\(batch.id)/items?status=CANCELLED.
+
+            \(Self.words(for: batch))
+
+            """
+        await send(to: user, "Rows of a batch were struck", text)
     }
 
     private func batch(of event: FeedEvent) async throws(GatewayError) -> Batch? {

@@ -48,6 +48,11 @@ package struct BatchActions: Sendable {
         """,
     ]
 
+    private static let seen: JSON = [
+        "type": "string", "pattern": "^[0-9a-f]{64}$",
+        "description": "The sha256 of the batch as you have seen it: another one is refused.",
+    ]
+
     private static func confirmed(_ use: Action.Use) -> Set<Int> {
         Set((use.arguments["confirmed_rows"]?.arrayValue ?? []).compactMap { $0.integerValue.map(Int.init) })
     }
@@ -252,7 +257,9 @@ package struct BatchActions: Sendable {
                 paid since it was made are refused, until confirmed_rows names them.
                 """,
             route: Route("POST", "/batches/{id}/release"),
-            arguments: ["id": BatchActions.id, "confirmed_rows": BatchActions.confirmedRows],
+            arguments: [
+                "id": BatchActions.id, "confirmed_rows": BatchActions.confirmedRows, "sha256": BatchActions.seen,
+            ],
             output: .data(BatchDocument.schema),
             target: "batch_id"
         ) { [batches, self] use throws(GatewayError) in
@@ -260,7 +267,8 @@ package struct BatchActions: Sendable {
                 try await batches.release(
                     use.text("id") ?? "",
                     by: use.principal,
-                    confirming: BatchActions.confirmed(use)
+                    confirming: BatchActions.confirmed(use),
+                    seeing: use.text("sha256")
                 )
             )
         }
@@ -292,7 +300,9 @@ package struct BatchActions: Sendable {
                 was released. Rows are asked about as by batches.release.
                 """,
             route: Route("POST", "/batches/{id}/resume"),
-            arguments: ["id": BatchActions.id, "confirmed_rows": BatchActions.confirmedRows],
+            arguments: [
+                "id": BatchActions.id, "confirmed_rows": BatchActions.confirmedRows, "sha256": BatchActions.seen,
+            ],
             output: .data(BatchDocument.schema),
             target: "batch_id"
         ) { [batches, self] use throws(GatewayError) in
@@ -300,7 +310,8 @@ package struct BatchActions: Sendable {
                 try await batches.resume(
                     use.text("id") ?? "",
                     by: use.principal,
-                    confirming: BatchActions.confirmed(use)
+                    confirming: BatchActions.confirmed(use),
+                    seeing: use.text("sha256")
                 )
             )
         }

@@ -93,6 +93,7 @@ package enum BatchDocument {
                     "properties": ["by": text, "at_ms": milliseconds, "reason": text, "rows": count, "amount": count],
                 ],
             ],
+            "sha256": ["type": "string", "description": "Of what people agree to; another once rows are struck."],
             "retry_of": ["type": "string", "description": "The batch whose unpaid payments it tries again."],
             "retried_by": [
                 "type": "array", "items": text,
@@ -183,6 +184,7 @@ package enum BatchDocument {
             writer.key("struck")
             writer.value(.array(batch.strikes.map(document)))
         }
+        writer.optional("sha256", batch.agreed)
         writer.optional("retry_of", batch.retryOf?.description)
         if !retries.isEmpty {
             writer.key("retried_by")

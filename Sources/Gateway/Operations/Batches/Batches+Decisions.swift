@@ -23,9 +23,11 @@ extension Batches {
     package func release(
         _ id: String,
         by principal: Principal,
-        confirming rows: Set<Int> = []
+        confirming rows: Set<Int> = [],
+        seeing seen: String? = nil
     ) async throws(GatewayError) -> Batch {
         try await change(id, for: principal) { batch throws(GatewayError) in
+            try Batches.check(seen, is: batch)
             guard batch.state == .draft else { throw Batches.stands(batch, "release") }
             var batch = batch
             guard let known = try await agree(to: &batch, by: principal, confirming: rows) else {
@@ -33,6 +35,15 @@ extension Batches {
             }
             return ([], .batchReleased, batch, known)
         }
+    }
+
+    /// What somebody has looked at must be what they agree to.
+    private static func check(_ seen: String?, is batch: Batch) throws(GatewayError) {
+        guard let seen, seen != batch.agreed else { return }
+        throw GatewayError(
+            .conflict,
+            "This batch is another than the one with that sha256: rows of it may have been struck. Look at it again."
+        )
     }
 
     /// Adds somebody's word for a batch's leaving, which lets it run where it is the last that is asked for.
@@ -95,9 +106,11 @@ extension Batches {
     package func resume(
         _ id: String,
         by principal: Principal,
-        confirming rows: Set<Int> = []
+        confirming rows: Set<Int> = [],
+        seeing seen: String? = nil
     ) async throws(GatewayError) -> Batch {
         try await change(id, for: principal) { batch throws(GatewayError) in
+            try Batches.check(seen, is: batch)
             guard batch.state == .paused else { throw Batches.stands(batch, "resume") }
             var batch = batch
             guard let known = try await agree(to: &batch, by: principal, confirming: rows) else {
@@ -190,7 +203,9 @@ extension Batches {
             let struck = try await struck(found)
             batch.version += 1
             batch.decidedBy = principal.subjectText
-            let (now, changed) = (entropy.now(), batch)
+            // A strike is told with its own moment, by which whoever reads of it finds it.
+            let struckAt = batch.strikes.count > found.strikes.count ? batch.strikes.last?.at : nil
+            let (now, changed) = (struckAt ?? entropy.now(), batch)
             let told = kind.map { FeedEvent.about(changed, $0, at: now, id: entropy.identifier()) }
             operations.failpoints.reach(.beforeBatchDecision)
             let change = BatchChange(
