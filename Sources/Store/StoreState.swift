@@ -38,7 +38,11 @@ final class StoreState: Sendable {
 
     /// Whether nothing was said yet of a row that cannot be read.
     private func isNew(_ row: String) -> Bool {
-        current.withLock { $0.unread.count < Self.unreadMax && $0.unread.insert(row).inserted }
+        current.withLock { current in
+            guard current.unread.count < Self.unreadMax, current.unread.insert(row).inserted else { return false }
+            current.counts.unreadRows += 1
+            return true
+        }
     }
 
     /// Records are met of which part cannot be read: said once of each, however often they are met.
@@ -144,4 +148,6 @@ package struct StoreCounts: Sendable, Equatable {
     package var auditLinesSetAside = 0
     /// Counts of usage that the database refused, or of which it is not known whether it took them.
     package var usageCountsSetAside = 0
+    /// Rows that were met and cannot be read, or not whole, each once; 1,000 at most.
+    package var unreadRows = 0
 }

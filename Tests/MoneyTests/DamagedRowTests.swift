@@ -110,6 +110,51 @@ struct `A row of a batch of which the store cannot read a part` {
 }
 
 extension `A row of a batch of which the store cannot read a part` {
+    @Test func `is a manager's business where nobody can read how it stands, and its batch waits for that alone`()
+        async throws
+    {
+        try await House.forBatches { (house) async throws in
+            try await house.run("b", 3)
+            let damaged = try await house.items("b")[1].id
+            try house.damage("state", of: damaged)
+            for _ in 0..<2 { await house.sendBatches() }
+            #expect(try await house.items("b").map(\.state) == [.accepted, .manual, .accepted])
+            #expect(house.upstream.count("pay") == 2)
+            for place in [0, 2] {
+                let item = try await house.items("b")[place].id
+                let paid: JSON = ["verdict": "succeeded", "amount": 100, "receipt": .string("R\(place)")]
+                try await house.callback(item, says: paid)
+            }
+            await house.sendBatches(after: .seconds(61))
+            let shown = await house.ask("batches.show", ["id": "b"]).data
+            #expect(shown["ended_ms"] == nil && shown["counts"]?["needs_person"] == 1, "\(shown.text)")
+            let explained = await house.ask("transactions.explain", ["id": .string("\(damaged)")]).data
+            #expect(explained["why"]?.stringValue?.contains("can no longer be read") == true, "\(explained.text)")
+
+            let token = try await house.addPerson("ben", role: .manager).token
+            let said: JSON = [
+                "id": .string("\(damaged)"), "outcome": "failed", "evidence": "statement of 26 November, line 4",
+            ]
+            let reply = await house.ask("transactions.resolve", said, as: token)
+            #expect(reply.code == nil, "\(reply)")
+            await house.sendBatches(after: .seconds(61))
+            #expect(try await house.batch("b").endedAt != nil && house.upstream.count("pay") == 2)
+        }
+    }
+
+    @Test(arguments: ["class", "direction"])
+    func `is withdrawn and named where what is lost is a word of it`(column: String) async throws {
+        try await House.forBatches { (house) async throws in
+            try await house.run("b", 3)
+            try house.damage(column, of: try await house.items("b")[1].id)
+            for _ in 0..<2 { await house.sendBatches() }
+
+            #expect(try await house.items("b").map(\.state) == [.accepted, .withdrawn, .accepted])
+            let shown = await house.ask("batches.show", ["id": "b"]).data
+            #expect(shown["reason"]?.stringValue?.contains("row 2") == true, "\(shown.text)")
+        }
+    }
+
     @Test(arguments: ["plan", "detail"])
     func `is paid by no other batch, nor is any row beside it that it may have paid`(column: String) async throws {
         try await House.forBatches { (house) async throws in

@@ -105,6 +105,24 @@ struct `What plugins keep` {
         )
     }
 
+    @Test(arguments: ["principal", "data"])
+    func `keeps no other from its turn where a part of it cannot be read`(column: String) async throws {
+        try await withStore { store in
+            let (damaged, other) = (timer(owner(), due: moment), timer(owner(), due: moment + .milliseconds(1)))
+            for timer in [damaged, other] { try await store.add(timer, timersMax: 10) }
+            _ = try await store.database.write { session in
+                try session.sql.execute(
+                    "UPDATE plugin_timers SET \(column) = '{\"half' WHERE organization_id = $1 AND timer_id = $2",
+                    [.text(ours.description), .text(damaged.id.description)]
+                )
+            }
+
+            let now = moment + .seconds(1)
+            #expect(try await store.dueTimers(at: now, limit: 1, except: BusyTimers()).isEmpty)
+            #expect(try await store.dueTimers(at: now, limit: 1, except: BusyTimers()).map(\.id) == [other.id])
+        }
+    }
+
     @Test func `is left out while its owner, or its plugin, is busy`() async throws {
         try await withStore { store in
             let (mine, other) = (timer(owner(), due: moment), timer(owner(plugin: "other"), due: moment))

@@ -269,7 +269,7 @@ struct `Callbacks` {
     }
 }
 
-private func makeCallback(for record: Record, at now: Timestamp) -> ReceivedCallback {
+func makeCallback(for record: Record, at now: Timestamp) -> ReceivedCallback {
     ReceivedCallback(
         id: CallbackID(newID()),
         organization: record.organization,

@@ -75,7 +75,7 @@ func withSQLiteStore(_ body: (Store, String) async throws -> Void) async throws 
     }
 }
 
-private func withFolder(_ body: (String) async throws -> Void) async throws {
+func withFolder(_ body: (String) async throws -> Void) async throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "store-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }

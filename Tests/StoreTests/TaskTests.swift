@@ -56,6 +56,26 @@ struct `A stored task` {
         }
     }
 
+    @Test(arguments: ["principal", "state", "environment"])
+    func `keeps no other from its turn where a part of it cannot be read`(column: String) async throws {
+        try await withStore { store in
+            let damaged = try await store.begin(task(), bounds: bounds)
+            let other = try await store.begin(task(at: moment + .milliseconds(1)), bounds: bounds)
+            _ = try await store.database.write { session in
+                try session.sql.execute(
+                    "UPDATE tasks SET \(column) = '{\"half' WHERE organization_id = $1 AND task_id = $2",
+                    [.text(ours.description), .text(damaged.id.description)]
+                )
+            }
+
+            let now = moment + .seconds(1)
+            #expect(try await store.dueTasks(at: now, limit: 1, except: BusyTasks()).isEmpty)
+            #expect(try await store.dueTasks(at: now, limit: 1, except: BusyTasks()).map(\.id) == [other.id])
+            let listed = try await store.tasks(of: ours, in: .test, before: nil, limit: 1, now: now)
+            #expect(listed.map(\.id) == [other.id] && store.counts.unreadRows == 1)
+        }
+    }
+
     @Test func `is one by its key, until it has expired`() async throws {
         try await withStore { store in
             let first = try await store.begin(task(key: "a"), bounds: bounds)

@@ -42,6 +42,7 @@ enum PrometheusText {
             ("failed_writes", "Transactions that the database could not make durable in time.", store.failedWrites),
             ("audit_lines_set_aside", "Audit lines that could not be written.", store.auditLinesSetAside),
             ("usage_counts_set_aside", "Counts of usage that could not be written.", store.usageCountsSetAside),
+            ("unread_rows", "Rows that were met and cannot be read, or not whole, each once.", store.unreadRows),
         ] {
             text += "# HELP gateway_store_\(name)_total \(help)\n# TYPE gateway_store_\(name)_total counter\n"
             text += "gateway_store_\(name)_total \(count)\n"

@@ -21,7 +21,8 @@ extension Settlement {
         case .draft, .released, .created, .sending: throw isDamaged(move.before)
         case .accepted, .unknown, .reconciling, .manual, .succeeded, .failed, .cancelled, .expired, .rejected,
             .reversed, .withdrawn, .noAnswer:
-            if move.before.state.isEnded { throw isDamaged(move.before) }
+            // One of which the state itself is lost may have ended, and be counted.
+            if move.before.state.isEnded || move.before.endedAt != nil { throw isDamaged(move.before) }
         }
     }
 }

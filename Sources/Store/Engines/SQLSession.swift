@@ -22,6 +22,8 @@ package protocol SQLRow {
     func integer(_ column: Int) -> Int64?
     func text(_ column: Int) -> String?
     func bytes(_ column: Int) -> [UInt8]?
+    /// Whether a column of numbers holds one, or nothing: an engine may keep what is damaged under the type of a number.
+    func isWhole(_ column: Int) -> Bool
 }
 
 /// Why the engine refused.

@@ -1,3 +1,5 @@
+import Gateway
+
 // Where records stand, as conditions that statements and indexes share.
 extension RecordCoding {
     /// The states in which the host itself still does something about a record.
@@ -14,6 +16,16 @@ extension RecordCoding {
     static let claimingStates = "'draft', 'released', " + waitingStates
     /// The conditions under which all records are that have not ended; an index each.
     static let open = [isWaiting, "state = 'manual'", isHeld]
+
+    /// A word of a record is none that is known.
+    static let isUnread =
+        [
+            ("state", RecordState.allCases.map(\.rawValue)), ("environment", Environment.allCases.map(\.rawValue)),
+            ("class", RecordClass.allCases.map(\.rawValue)),
+            ("direction", OperationDirection.allCases.map(\.rawValue)),
+        ]
+        .map { column, words in "\(column) NOT IN (\(words.map { "'\($0)'" }.joined(separator: ", ")))" }
+        .joined(separator: " OR ")
 
     /// The state is one of these.
     ///

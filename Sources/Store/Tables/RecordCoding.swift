@@ -270,15 +270,16 @@ package enum RecordCoding {
         else { throw damaged(0) }
         let (parsed, detail) = (object(row.text(13)), object(row.text(23)))
         let plan = parsed ?? .null
+        let words = try Self.words(of: row)
         var record = Record(
             id: id,
             organization: organization,
             environment: try word(2, Environment.self),
-            recordClass: try word(3, RecordClass.self),
+            recordClass: words.recordClass ?? .transaction,
             plugin: row.text(4) ?? "",
             operation: row.text(5) ?? "",
             tool: row.text(6) ?? "",
-            direction: try word(7, OperationDirection.self),
+            direction: words.direction ?? .outgoing,
             madeBy: row.text(8) ?? "",
             intent: Intent(
                 amount: row.integer(9).flatMap { Shillings($0) },
@@ -294,7 +295,7 @@ package enum RecordCoding {
             account: plan["account"]?.stringValue ?? "",
             accountName: row.text(24).flatMap { AccountName($0) } ?? .main,
             request: RequestTemplate(headers: texts(plan["headers"]), body: plan["body"] ?? .null),
-            state: try word(14, RecordState.self)
+            state: words.state ?? .manual
         )
         record.isByAgent = plan["by_agent"]?.boolValue ?? false
         record.batch = place(plan["batch"]) ?? place(row)
@@ -302,7 +303,7 @@ package enum RecordCoding {
         record.hold = hold(plan, row)
         readDetail(detail ?? .null, into: &record)
         let lacks = record.batch != nil && plan["batch"] == nil || record.hold != nil && plan["arguments"] == nil
-        record.isDamaged = parsed == nil || detail == nil || lacks
+        record.isDamaged = parsed == nil || detail == nil || lacks || !words.areWhole || !hasNumbers(row)
         return record
     }
 
@@ -386,9 +387,5 @@ package enum RecordCoding {
         var texts: [String: String] = [:]
         for (name, value) in object?.objectValue ?? JSONObject() { texts[name] = value.stringValue }
         return texts
-    }
-
-    private static func damaged(_ column: Int) -> SQLError {
-        SQLError(message: "a record's row is damaged in column \(column)")
     }
 }

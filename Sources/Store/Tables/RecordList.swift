@@ -14,6 +14,8 @@ struct RecordList {
     let party: Int64?
     let words: SQLWords
     let settings: StoreSettings
+    /// What is done with rows that cannot be read.
+    let readable: @Sendable ([Reading<Record>]) -> [Record]
 
     private static let dayMilliseconds: Int64 = 86_400_000
     /// How far apart a record's id and its creation may be.
@@ -169,13 +171,18 @@ struct RecordList {
         }
         if isUnsuccessful { clauses.append("state <> 'succeeded'") }
         values.append(.integer(Int64(max(1, limit))))
-        return try sql.query(
-            """
-            SELECT \(RecordCoding.selected) FROM records\(index) WHERE \(clauses.joined(separator: " AND "))
-            ORDER BY record_id DESC LIMIT $\(values.count)
-            """,
-            values,
-            RecordCoding.record
-        )
+        let rows = try Store.filling(limit) { (below: String?, limit: Int) -> [(row: Reading<Record>, place: String)] in
+            var bound = values
+            if let below { bound[3] = .text(below) }
+            bound[bound.count - 1] = .integer(Int64(limit))
+            return try sql.query(
+                """
+                SELECT \(RecordCoding.selected) FROM records\(index) WHERE \(clauses.joined(separator: " AND "))
+                ORDER BY record_id DESC LIMIT $\(values.count)
+                """,
+                bound
+            ) { (row: Reading($0, RecordCoding.record), place: $0.text(1) ?? "") }
+        }
+        return readable(rows)
     }
 }

@@ -24,17 +24,22 @@ extension Store {
         // What is left to be sent has an index of its own: a batch of which most has left is not walked through for it.
         let index = question.states == [.draft, .released] ? database.words.index("records_batch_unsent") : ""
         let (all, condition) = (values, more)
-        let found = try await read { sql in
-            try sql.query(
-                """
-                SELECT \(RecordCoding.selected) FROM records\(index)
-                WHERE organization_id = $1 AND batch_id = $2 AND batch_sequence > $3 \(condition)
-                ORDER BY batch_sequence LIMIT $\(all.count)
-                """,
-                all,
-                RecordCoding.record
-            )
+        let rows = try await read { sql in
+            try Store.filling(question.limit) { (after: Int64?, limit: Int) -> [(row: Reading<Record>, place: Int64)] in
+                var values = all
+                if let after { values[2] = .integer(after) }
+                values[values.count - 1] = .integer(Int64(limit))
+                return try sql.query(
+                    """
+                    SELECT \(RecordCoding.selected) FROM records\(index)
+                    WHERE organization_id = $1 AND batch_id = $2 AND batch_sequence > $3 \(condition)
+                    ORDER BY batch_sequence LIMIT $\(all.count)
+                    """,
+                    values
+                ) { (row: Reading($0, RecordCoding.record), place: $0.integer(26) ?? .max) }
+            }
         }
+        let found = readable("transaction", rows)
         state.tell(ofDamaged: found)
         return found
     }
@@ -74,13 +79,24 @@ extension Store {
 
     package func hasUndecided(_ id: BatchID, organization: OrganizationID) async throws(GatewayError) -> Bool {
         let index = database.words.index("records_batch_left")
+        let place: [SQLValue] = [.text(organization.description), .text(id.description)]
         return try await read { sql in
-            try sql.first(
+            let isLeft = try sql.first(
                 """
                 SELECT 1 FROM records\(index)
                 WHERE organization_id = $1 AND batch_id = $2 AND batch_id IS NOT NULL AND \(RecordCoding.isLeft) LIMIT 1
                 """,
-                [.text(organization.description), .text(id.description)]
+                place
+            ) { _ in true }
+            if isLeft == true { return true }
+            // Nobody knows what became of one that has not ended and cannot be read: its batch is not over.
+            return try sql.first(
+                """
+                SELECT 1 FROM records
+                WHERE organization_id = $1 AND batch_id = $2 AND batch_id IS NOT NULL AND ended_ms IS NULL
+                    AND (\(RecordCoding.isUnread)) LIMIT 1
+                """,
+                place
             ) { _ in true } ?? false
         }
     }
@@ -115,13 +131,12 @@ extension Store {
                 """,
                 [.text(organization.description), .text(id.description)]
             ) { row in
-                guard let state = row.text(0).flatMap(RecordState.init(rawValue:)) else {
-                    throw SQLError(message: "a record's state is damaged")
-                }
+                // Of whose state nobody can read, a person must look.
+                let state = row.text(0).flatMap(RecordState.init(rawValue:)) ?? .manual
                 return (state, RollupSum(transactions: row.integer(1) ?? 0, amount: row.integer(2) ?? 0))
             }
         }
-        return Dictionary(rows) { first, _ in first }
+        return rows.reduce(into: [:]) { sums, row in sums[row.0, default: RollupSum()].add(row.1) }
     }
 
     package func recent(_ question: RecentPayments) async throws(GatewayError) -> [RecentPayment] {

@@ -119,23 +119,30 @@ extension Store: BatchRepository {
         before: BatchID?,
         limit: Int
     ) async throws(GatewayError) -> [Batch] {
-        try await read { sql in
+        let rows = try await read { sql in
             let last = try before.flatMap { try Self.batch($0, organization, in: sql) }
-            return try sql.query(
-                """
-                SELECT \(BatchCoding.columns) FROM batches
-                WHERE organization_id = $1 AND environment = $2
-                    AND (created_ms < $3 OR created_ms = $4 AND batch_id < $5)
-                ORDER BY created_ms DESC, batch_id DESC LIMIT $6
-                """,
-                [
-                    .text(organization.description), .text(environment.rawValue),
-                    .integer(last?.createdAt.milliseconds ?? .max), .integer(last?.createdAt.milliseconds ?? .max),
-                    .text(last?.id.description ?? ""), .integer(Int64(max(1, limit))),
-                ],
-                BatchCoding.batch
-            )
+            let first = BatchPage(made: last?.createdAt.milliseconds ?? .max, id: last?.id.description ?? "")
+            return try Store.filling(limit) {
+                (behind: BatchPage?, limit: Int) -> [(row: Reading<Batch>, place: BatchPage)] in
+                let place = behind ?? first
+                return try sql.query(
+                    """
+                    SELECT \(BatchCoding.columns) FROM batches
+                    WHERE organization_id = $1 AND environment = $2
+                        AND (created_ms < $3 OR created_ms = $4 AND batch_id < $5)
+                    ORDER BY created_ms DESC, batch_id DESC LIMIT $6
+                    """,
+                    [
+                        .text(organization.description), .text(environment.rawValue), .integer(place.made),
+                        .integer(place.made), .text(place.id), .integer(Int64(limit)),
+                    ]
+                ) { row in
+                    let place = BatchPage(made: row.integer(6) ?? 0, id: row.text(1) ?? "")
+                    return (row: Reading(row, BatchCoding.batch), place: place)
+                }
+            }
         }
+        return readable("batch", rows)
     }
 
     package func openBatches(at now: Timestamp, limit: Int) async throws(GatewayError) -> [Batch] {
@@ -297,6 +304,12 @@ extension Store: BatchRepository {
         guard changed == 1, let batch = try batch(halt.batch, organization, in: session.sql) else { return }
         session.tell([halt.told(of: batch)])
     }
+}
+
+/// Where a page of batches goes on.
+private struct BatchPage {
+    let made: Int64
+    let id: String
 }
 
 extension Batch {

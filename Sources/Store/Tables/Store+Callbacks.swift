@@ -132,17 +132,23 @@ extension Store: CallbackRepository {
         after place: CallbackPlace?,
         limit: Int
     ) async throws(GatewayError) -> [ReceivedCallback] {
-        try await read { sql in
-            try sql.query(
-                """
-                SELECT \(Self.columns) FROM callbacks WHERE ended IS NULL AND received_ms <= $1
-                    AND (received_ms, callback_id) > ($2, $3)
-                ORDER BY received_ms, callback_id LIMIT $4
-                """,
-                [.integer(before.milliseconds)] + Self.values(of: place) + [.integer(Int64(limit))],
-                Self.callback
-            )
+        let rows = try await read { sql in
+            try Store.filling(limit) {
+                (behind: [SQLValue]?, limit: Int) -> [(row: Reading<ReceivedCallback>, place: [SQLValue])] in
+                try sql.query(
+                    """
+                    SELECT \(Self.columns) FROM callbacks WHERE ended IS NULL AND received_ms <= $1
+                        AND (received_ms, callback_id) > ($2, $3)
+                    ORDER BY received_ms, callback_id LIMIT $4
+                    """,
+                    [.integer(before.milliseconds)] + (behind ?? Self.values(of: place)) + [.integer(Int64(limit))]
+                ) { row in
+                    let place: [SQLValue] = [.integer(row.integer(5) ?? .max), .text(row.text(1) ?? "~")]
+                    return (row: Reading(row, Self.callback), place: place)
+                }
+            }
         }
+        return readable("callback", rows)
     }
 
     static func end(

@@ -55,8 +55,8 @@ extension Store: DueRepository {
                 "AND organization_id || ' ' || environment || ' ' || COALESCE(account_name, 'main') NOT IN (\(places))"
         }
         let (clause, bound) = (accountClause, [.integer(now.milliseconds)] + names.map { SQLValue.text($0) })
-        let found = try await read { sql in
-            var due: [Record] = []
+        let rows = try await read { sql in
+            var due: [Reading<Record>] = []
             for condition in conditions where due.count < limit {
                 due += try sql.query(
                     """
@@ -65,11 +65,17 @@ extension Store: DueRepository {
                     ORDER BY next_action_ms LIMIT $\(bound.count + 1)
                     """,
                     bound + [.integer(Int64(limit - due.count))],
-                    RecordCoding.record
+                    { Reading($0, RecordCoding.record) }
                 )
             }
             return due
         }
+        let found = await readableDue(
+            "transaction",
+            rows,
+            at: now,
+            puttingOff: "UPDATE records SET next_action_ms = $1 WHERE organization_id = $2 AND record_id = $3"
+        )
         state.tell(ofDamaged: found)
         return found
     }

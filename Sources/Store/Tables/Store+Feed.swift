@@ -5,15 +5,22 @@ extension Store: FeedRepository {
     package func feedLanes() async throws(GatewayError) -> [Int] { [FeedReader.lane] }
 
     package func feed(lane: Int, after position: Int64, limit: Int) async throws(GatewayError) -> [FeedEntry] {
-        try await read { sql in
-            try sql.query(
-                """
-                SELECT \(Self.feedColumns) FROM feed WHERE lane = $1 AND position > $2 ORDER BY position LIMIT $3
-                """,
-                [.integer(Int64(lane)), .integer(position), .integer(Int64(max(1, limit)))],
-                Self.feedEntry
-            )
+        let rows = try await read { sql in
+            try Store.filling(limit) { (behind: Int64?, limit: Int) -> [(row: Reading<FeedEntry>, place: Int64)] in
+                try sql.query(
+                    """
+                    SELECT \(Self.feedColumns) FROM feed WHERE lane = $1 AND position > $2 ORDER BY position LIMIT $3
+                    """,
+                    [.integer(Int64(lane)), .integer(behind ?? position), .integer(Int64(limit))],
+                    Self.placed
+                )
+            }
         }
+        return readable("event", rows)
+    }
+
+    private static func placed(_ row: any SQLRow) -> (row: Reading<FeedEntry>, place: Int64) {
+        (Reading(row, feedEntry), row.integer(7) ?? .max)
     }
 
     package func feed(
@@ -24,28 +31,35 @@ extension Store: FeedRepository {
     ) async throws(GatewayError) -> (entries: [FeedEntry], upTo: Int64) {
         let limit = max(1, limit)
         return try await readAtOnce { sql in
-            let entries = try Self.feed(lane, of: organization, after: position, limit: limit, in: sql)
+            let entries = try self.feed(lane, of: organization, after: position, limit: limit, in: sql)
             if entries.count == limit, let last = entries.last { return (entries, last.position) }
             return (entries, max(position, try Self.end(of: lane, in: sql)))
         }
     }
 
     /// The events of one organization after a position, by its own key.
-    static func feed(
+    func feed(
         _ lane: Int,
         of organization: OrganizationID,
         after position: Int64,
         limit: Int,
         in sql: any SQLSession
     ) throws -> [FeedEntry] {
-        try sql.query(
-            """
-            SELECT \(feedColumns) FROM feed WHERE organization_id = $1 AND lane = $2 AND position > $3
-            ORDER BY position LIMIT $4
-            """,
-            [.text(organization.description), .integer(Int64(lane)), .integer(position), .integer(Int64(limit))],
-            feedEntry
-        )
+        let rows = try Store.filling(limit) {
+            (behind: Int64?, limit: Int) -> [(row: Reading<FeedEntry>, place: Int64)] in
+            try sql.query(
+                """
+                SELECT \(Self.feedColumns) FROM feed WHERE organization_id = $1 AND lane = $2 AND position > $3
+                ORDER BY position LIMIT $4
+                """,
+                [
+                    .text(organization.description), .integer(Int64(lane)), .integer(behind ?? position),
+                    .integer(Int64(limit)),
+                ],
+                Self.placed
+            )
+        }
+        return readable("event", rows)
     }
 
     package func feedFloor(lane: Int, keptFor days: Int?) async throws(GatewayError) -> Int64 {

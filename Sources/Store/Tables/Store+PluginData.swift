@@ -64,17 +64,21 @@ extension Store: PluginDataRepository {
         }
         values.append(.integer(Int64(limit)))
         let (condition, bound) = (clause, values)
-        return try await read { sql in
+        let rows = try await read { sql in
             try sql.query(
                 """
                 SELECT organization_id, timer_id, environment, plugin, name, data, principal, due_at, attempt
                 FROM plugin_timers WHERE due_at <= $1 \(condition) ORDER BY due_at LIMIT $\(bound.count)
                 """,
-                bound,
-                Store.timer
-            )
-            .compactMap { $0 }
+                bound
+            ) { Reading($0, Store.timer) }
         }
+        return await readableDue(
+            "timer",
+            rows,
+            at: now,
+            puttingOff: "UPDATE plugin_timers SET due_at = $1 WHERE organization_id = $2 AND timer_id = $3"
+        )
     }
 
     package func take(_ timers: [PluginTimer], until: Timestamp) async throws(GatewayError) -> [PluginTimer] {
@@ -96,7 +100,7 @@ extension Store: PluginDataRepository {
         }
     }
 
-    private static func timer(_ row: any SQLRow) throws -> PluginTimer? {
+    private static func timer(_ row: any SQLRow) throws -> PluginTimer {
         guard let organization = OrganizationID(row.text(0) ?? ""), let id = Identifier(row.text(1) ?? ""),
             let environment = Gateway.Environment(rawValue: row.text(2) ?? ""),
             let principal = PrincipalCoding.principal(
@@ -104,7 +108,7 @@ extension Store: PluginDataRepository {
                 organization: organization,
                 environment: environment
             )
-        else { return nil }
+        else { throw SQLError(message: "a timer's row is damaged") }
         return PluginTimer(
             id: id,
             owner: PluginOwner(organization: organization, environment: environment, plugin: row.text(3) ?? ""),

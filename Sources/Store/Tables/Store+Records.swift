@@ -189,7 +189,8 @@ extension Store: RecordRepository {
             environment: environment,
             party: digest(of: filter.party, organization, environment),
             words: database.words,
-            settings: database.settings
+            settings: database.settings,
+            readable: { [self] in readable("transaction", $0) }
         )
         return try await read { sql in try list.page(in: sql) }
     }
@@ -207,21 +208,24 @@ extension Store: RecordRepository {
     ) async throws(GatewayError) -> [Record] {
         let index = database.words.index("records_held")
         let places = environments.isEmpty ? "''" : environments.map { "'\($0.rawValue)'" }.joined(separator: ", ")
-        return try await read { sql in
-            try sql.query(
-                """
-                SELECT \(RecordCoding.selected) FROM records\(index)
-                WHERE \(RecordCoding.isHeld) AND state = 'draft' AND organization_id = $1 AND environment IN (\(places))
-                    AND record_id < $2 AND ($3 = '' OR made_by = $4) AND batch_id IS NULL
-                ORDER BY record_id DESC LIMIT $5
-                """,
-                [
-                    .text(organization.description), .text(before?.description ?? "~"), .text(maker ?? ""),
-                    .text(maker ?? ""), .integer(Int64(max(1, limit))),
-                ],
-                RecordCoding.record
-            )
+        let rows = try await read { sql in
+            try Store.filling(limit) { (below: String?, limit: Int) -> [(row: Reading<Record>, place: String)] in
+                try sql.query(
+                    """
+                    SELECT \(RecordCoding.selected) FROM records\(index)
+                    WHERE \(RecordCoding.isHeld) AND state = 'draft' AND organization_id = $1
+                        AND environment IN (\(places))
+                        AND record_id < $2 AND ($3 = '' OR made_by = $4) AND batch_id IS NULL
+                    ORDER BY record_id DESC LIMIT $5
+                    """,
+                    [
+                        .text(organization.description), .text(below ?? before?.description ?? "~"),
+                        .text(maker ?? ""), .text(maker ?? ""), .integer(Int64(limit)),
+                    ]
+                ) { (row: Reading($0, RecordCoding.record), place: $0.text(1) ?? "") }
+            }
         }
+        return readable("transaction", rows)
     }
 
     package func moved(at place: LimitPlace) async throws(GatewayError) -> (calls: Int64, amount: Int64) {
@@ -301,14 +305,14 @@ extension Store: RecordRepository {
     }
 
     package func records(in state: RecordState, limit: Int) async throws(GatewayError) -> [Record] {
-        try await read { sql in
+        let rows = try await read { sql in
             try sql.query(
                 """
                 SELECT \(RecordCoding.selected) FROM records WHERE \(RecordCoding.isWaiting) AND state = $1 LIMIT $2
                 """,
-                [.text(state.rawValue), .integer(Int64(limit))],
-                RecordCoding.record
-            )
+                [.text(state.rawValue), .integer(Int64(limit))]
+            ) { Reading($0, RecordCoding.record) }
         }
+        return readable("transaction", rows)
     }
 }

@@ -25,7 +25,7 @@ extension Store {
                     place + [.text(key)],
                     Store.task
                 )
-                if let earlier = earlier ?? nil {
+                if let earlier {
                     guard let expiresAt = earlier.expiresAt, expiresAt <= task.begunAt else { return earlier }
                     try session.sql.execute(
                         "DELETE FROM tasks WHERE organization_id = $1 AND task_id = $2",
@@ -76,7 +76,7 @@ extension Store {
         ]
     }
 
-    private static func task(_ row: any SQLRow) throws -> PluginTask? {
+    private static func task(_ row: any SQLRow) throws -> PluginTask {
         guard let organization = OrganizationID(row.text(0) ?? ""), let id = Identifier(row.text(1) ?? ""),
             let environment = Gateway.Environment(rawValue: row.text(2) ?? ""),
             let state = PluginTask.State(rawValue: row.text(13) ?? ""),
@@ -85,7 +85,7 @@ extension Store {
                 organization: organization,
                 environment: environment
             )
-        else { return nil }
+        else { throw SQLError(message: "a task's row is damaged") }
         let moment = { (column: Int) in row.integer(column).map { Timestamp(milliseconds: $0) } }
         return PluginTask(
             id: id,
@@ -148,7 +148,7 @@ extension Store {
                     .integer(now.milliseconds),
                 ],
                 Store.task
-            ) ?? nil
+            )
         }
     }
 
@@ -159,22 +159,23 @@ extension Store {
         limit: Int,
         now: Timestamp
     ) async throws(GatewayError) -> [PluginTask] {
-        try await read { sql in
-            try sql.query(
-                """
-                SELECT \(Store.briefly) FROM tasks
-                WHERE organization_id = $1 AND environment = $2 AND (expires_ms IS NULL OR expires_ms > $3)
-                    AND task_id < $4
-                ORDER BY task_id DESC LIMIT $5
-                """,
-                [
-                    .text(organization.description), .text(environment.rawValue), .integer(now.milliseconds),
-                    .text(before?.description ?? "~"), .integer(Int64(max(1, limit))),
-                ],
-                Store.task
-            )
-            .compactMap { $0 }
+        let rows = try await read { sql in
+            try Store.filling(limit) { (below: String?, limit: Int) -> [(row: Reading<PluginTask>, place: String)] in
+                try sql.query(
+                    """
+                    SELECT \(Store.briefly) FROM tasks
+                    WHERE organization_id = $1 AND environment = $2 AND (expires_ms IS NULL OR expires_ms > $3)
+                        AND task_id < $4
+                    ORDER BY task_id DESC LIMIT $5
+                    """,
+                    [
+                        .text(organization.description), .text(environment.rawValue), .integer(now.milliseconds),
+                        .text(below ?? before?.description ?? "~"), .integer(Int64(limit)),
+                    ]
+                ) { (row: Reading($0, Store.task), place: $0.text(1) ?? "") }
+            }
         }
+        return readable("task", rows)
     }
 
     /// How many organizations, and how many plugins, can be left out of one reading.
@@ -196,16 +197,20 @@ extension Store {
         }
         values.append(.integer(Int64(limit)))
         let (condition, bound) = (clause, values)
-        return try await read { sql in
+        let rows = try await read { sql in
             try sql.query(
                 """
                 SELECT \(Store.briefly) FROM tasks WHERE due_ms <= $1 \(condition) ORDER BY due_ms LIMIT $\(bound.count)
                 """,
-                bound,
-                Store.task
-            )
-            .compactMap { $0 }
+                bound
+            ) { Reading($0, Store.task) }
         }
+        return await readableDue(
+            "task",
+            rows,
+            at: now,
+            puttingOff: "UPDATE tasks SET due_ms = $1 WHERE organization_id = $2 AND task_id = $3"
+        )
     }
 
     package func isUnderWay(_ task: PluginTask) async throws(GatewayError) -> Bool {
@@ -242,7 +247,7 @@ extension Store {
                 "SELECT \(Store.taskColumns) FROM tasks WHERE organization_id = $1 AND task_id = $2",
                 place,
                 Store.task
-            ) ?? nil
+            )
         }
     }
 

@@ -7,7 +7,7 @@ extension Store {
         try await readAtOnce { sql in
             let question = asked.question
             let cursor = try Store.cursor(of: FeedReader.rollups, FeedReader.lane, in: sql)
-            let late = try Store.feed(
+            let late = try self.feed(
                 FeedReader.lane,
                 of: question.organization,
                 after: cursor,

@@ -246,6 +246,9 @@ struct PostgresRow: SQLRow {
 
     func integer(_ column: Int) -> Int64? { text(column).flatMap { Int64($0) } }
 
+    /// The server keeps nothing else under such a type.
+    func isWhole(_ column: Int) -> Bool { true }
+
     func text(_ column: Int) -> String? {
         guard PQgetisnull(result, row, Int32(column)) == 0, let value = PQgetvalue(result, row, Int32(column)) else {
             return nil

@@ -234,6 +234,11 @@ private struct SQLiteRow: SQLRow {
         isNull(column) ? nil : sqlite3_column_int64(statement, Int32(column))
     }
 
+    func isWhole(_ column: Int) -> Bool {
+        let type = sqlite3_column_type(statement, Int32(column))
+        return type == SQLITE_INTEGER || type == SQLITE_NULL
+    }
+
     func text(_ column: Int) -> String? {
         guard let text = sqlite3_column_text(statement, Int32(column)) else { return nil }
         let length = Int(sqlite3_column_bytes(statement, Int32(column)))
