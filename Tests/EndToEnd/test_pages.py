@@ -3,6 +3,7 @@ in the page."""
 
 import html.parser
 import http.cookiejar
+import itertools
 import json
 import urllib.error
 import urllib.parse
@@ -10,7 +11,7 @@ import urllib.request
 
 import pytest
 
-from harness import Gateway, http as ask, phone, wait_until
+from harness import PATIENCE, Gateway, http as ask, phone, wait_until
 from test_approvals import log_in
 
 NEWEST = "2026-07-28"
@@ -160,3 +161,37 @@ def test_a_person_who_calls_by_mcp_is_led_to_the_page(house):
     arguments.update(phone_number=phone(), idempotency_key="form-" + number)
     form = call(house.dev["api_key"])
     assert form["inputRequests"]["question"]["params"]["mode"] == "form", form
+
+
+def test_a_session_that_an_error_leads_to_the_page_is_told_that_it_was_answered(house):
+    number, token = phone(), log_in(house, "manager", with_factor=False)
+    url = house.url + "/mcp"
+    headers = {"Authorization": "Bearer " + token, "Content-Type": "application/json"}
+
+    def post(method, params, accept="application/json, text/event-stream"):
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return ask("POST", url, body, {**headers, "Accept": accept})
+
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {"url": {}}}}
+    headers["Mcp-Session-Id"] = post("initialize", hello)[1]["Mcp-Session-Id"]
+    headers["MCP-Protocol-Version"] = "2025-11-25"
+    asking = urllib.request.Request(url, headers={**headers, "Accept": "text/event-stream"})
+    with urllib.request.urlopen(asking, timeout=PATIENCE) as stream:
+        arguments = {
+            "phone_number": number, "amount": 100, "account_reference": "TEST", "transaction_desc": "Test",
+            "idempotency_key": "told-" + number,
+        }
+        call = {"name": "mpesa_stk_push", "arguments": arguments}
+        error = post("tools/call", call, accept="application/json")[2]["error"]
+        (led,) = error["data"]["elicitations"]
+        assert error["code"] == -32042 and led["url"].startswith(house.url + "/confirm/"), error
+        browser = Browser()
+        page = browser.log_in(led["url"], person(house, "manager"))
+        assert browser.press(led["url"], page, "confirm").status == 200
+
+        # What shows now and then that the stream is open has no data; that is not waited for much longer.
+        lines = itertools.islice(stream, 10)
+        told = next(json.loads(line[5:]) for line in lines if line.startswith(b"data:") and line[5:].strip())
+    assert told["method"] == "notifications/elicitation/complete", told
+    assert told["params"] == {"elicitationId": led["elicitationId"]}, told
+    house.wait_for(number, "succeeded")
