@@ -198,7 +198,9 @@ extension SchemaNode.TextRules {
 }
 
 extension SchemaNode.Types {
-    /// Whether a value is of one of these types; a number without a fraction is an integer too.
+    /// Whether a value is of one of these types; a number without a fraction is an integer too, as far as 64 bits hold it.
+    ///
+    /// Past that nobody can read it as one: it would be taken for left out.
     fileprivate func admits(_ value: JSON) -> Bool {
         switch value {
         case .null: contains(.null)
@@ -207,7 +209,7 @@ extension SchemaNode.Types {
         case .array: contains(.array)
         case .string: contains(.string)
         case .integer: contains(.integer) || contains(.number)
-        case .number(let number): contains(.number) || (contains(.integer) && number.rounded() == number)
+        case .number(let number): contains(.number) || (contains(.integer) && Int64(exactly: number) != nil)
         }
     }
 }

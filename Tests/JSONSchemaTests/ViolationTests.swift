@@ -22,6 +22,16 @@ struct `What is wrong with a value` {
         )
     }
 
+    @Test(arguments: [
+        ("1e20", false), ("-1e20", false), ("99999999999999999999", false), ("9223372036854775807", true),
+        ("3e0", true),
+    ])
+    func `is a whole number that 64 bits do not hold, which would be read as none`(text: String, isOne: Bool) throws {
+        let schema = try JSONSchema(compiling: ["type": "integer"])
+        let value = try JSON(parsing: Array(text.utf8))
+        #expect(schema.violations(in: value).isEmpty == isOne && (value.integerValue != nil) == isOne)
+    }
+
     @Test func `is said of a stranger's name in short, without what cannot be seen`() throws {
         let schema = try JSONSchema(compiling: ["type": "object", "additionalProperties": false])
         for (name, shown) in [

@@ -11,6 +11,22 @@ private func moment(after duration: Duration, in house: House) -> JSONObject {
     ["not_before_ms": .integer((house.clock.entropy.wall() + duration).milliseconds)]
 }
 
+struct `The moment of a batch` {
+    @Test(arguments: [1e20, 1e30, -1e20])
+    func `is none past what a number holds, and nothing leaves for that`(moment: Double) async throws {
+        try await House.forBatches { (house) async throws in
+            let made = await house.batch(
+                "b",
+                of: House.payments(2),
+                ["not_before_ms": .number(moment), "release": true]
+            )
+            #expect(made.code == .invalidArgument)
+            await house.sendBatches()
+            #expect(house.upstream.count("pay") == 0)
+        }
+    }
+}
+
 struct `Rows that others pay while their batch waits` {
     /// A payment to the first of the sample's people.
     private func pay(in house: House) async throws -> RecordID {

@@ -202,6 +202,17 @@ struct `Rows of a batch that are struck` {
             #expect(await house.batch("b", of: House.payments(3)).code == .idempotencyKeyReused)
         }
     }
+
+    @Test(arguments: [[.number(1e30)], [1, .number(1e20)]] as [JSON])
+    func `are no rows past what a number holds, and nobody's word is lost for them`(rows: JSON) async throws {
+        try await House.forBatches { (house) async throws in
+            _ = await house.batch("b", of: House.payments(2))
+            let token = try await house.addPerson("wambui", role: .manager, hasSecondFactor: true).token
+            let asked: JSON = ["id": "b", "rows": rows, "reason": "no"]
+            #expect(await house.ask("batches.strike", asked, as: token).code == .invalidArgument)
+            #expect(try await house.batch("b").strikes.isEmpty)
+        }
+    }
 }
 
 extension House {

@@ -182,6 +182,9 @@ package struct Batch: Sendable, Equatable {
         return releasedBy != nil && endedAt >= moment
     }
 
+    /// Whether nobody let it leave in time, and it was stopped for that.
+    package var hasExpired: Bool { state == .cancelled && withdrawal == .expired }
+
     /// Whether it waits for a person.
     package var isWaiting: Bool { state == .draft || state == .paused }
 

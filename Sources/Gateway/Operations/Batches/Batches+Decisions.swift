@@ -226,7 +226,9 @@ extension Batches {
     }
 
     static func stands(_ batch: Batch, _ verb: String) -> GatewayError {
-        GatewayError(
+        // Withdrawn already, or about to be: it is told alike.
+        if verb != "cancel", verb != "pause", batch.hasExpired { return tooLate }
+        return GatewayError(
             .conflict,
             "This batch cannot be \(verb == "cancel" ? "cancelled" : verb + "d") now: it is \(batch.state.rawValue)."
         )

@@ -17,6 +17,7 @@ extension Batches {
         return try await change(id, for: principal) { _ throws(GatewayError) in
             items.compactMap { runner.settlement.striking($0, by: principal.subjectText, because: why, at: now) }
         } _: { batch throws(GatewayError) in
+            guard !batch.hasExpired else { throw Batches.tooLate }
             guard batch.isWaiting else {
                 throw GatewayError(.conflict, "Rows are struck while a batch waits: it is \(batch.state.rawValue).")
             }
@@ -62,6 +63,7 @@ extension Batches {
                 "Rows of this batch were struck \(settings.strikesMax) times: cancel it, and make another."
             )
         }
+        guard !struck.isEmpty else { throw GatewayError.wrong("rows", "expected at least one of the batch's rows.") }
         guard batch.items > struck.count else {
             throw GatewayError.wrong("rows", "at least one payment must be left; otherwise cancel the batch.")
         }
