@@ -157,6 +157,35 @@ struct `What ended unpaid of a batch` {
         }
     }
 
+    @Test func `is doubled by nothing that waits to try it again, should it have been paid after all`() async throws {
+        try await House.forBatches(inFlightMax: 1) { (house) async throws in
+            try await stopped(house)
+            _ = await retry(house, ["batch_id": "again"])
+            let (failed, waiting) = (try await house.items("b")[0], try await house.items("again")[0])
+            try await house.callback(failed.id, says: ["verdict": "succeeded", "amount": 100, "receipt": "R9"])
+
+            for id in [failed.id, waiting.id] {
+                #expect(try await !house.record(id).disputes.contains { $0.kind == .possibleDouble }, "\(id)")
+            }
+            #expect(try await house.record(failed.id).state == .succeeded)
+        }
+    }
+
+    @Test func `is explained by what tries it again, or by how it may be`() async throws {
+        try await House.forBatches(inFlightMax: 1) { (house) async throws in
+            try await stopped(house)
+            let failed = try await house.items("b")[0].id
+            let can = {
+                await house.ask("transactions.explain", ["id": .string(failed.description)]).data["can"]?.text ?? ""
+            }
+            #expect(await can().contains("batches.retry"))
+            _ = await retry(house, ["batch_id": "again"])
+
+            let item = try await house.items("again")[0].id
+            #expect(await can().contains("tried again by \(item)"))
+        }
+    }
+
     @Test func `is explained while the guard of what failed holds it`() async throws {
         try await House.forBatches(inFlightMax: 1) { (house) async throws in
             try await stopped(house)

@@ -116,7 +116,10 @@ struct ExplainActions: Sendable {
         found.page = page
         found.hasPlugin = registry.snapshot.generation(of: record.plugin, for: record.operation) != nil
         found.isOverdue = record.isOverdue(at: entropy.now(), rules: found.rules)
-        guard !record.state.isEnded else { return found }
+        guard !record.state.isEnded else {
+            found.retry = try await retry(of: record)
+            return found
+        }
         let membership = try await cache.membership(of: record.organization)
         let organization = membership.organization
         found.batch = try await batch(of: record)
@@ -134,6 +137,13 @@ struct ExplainActions: Sendable {
                 account: record.accountName
             ) != nil
         return found
+    }
+
+    /// What pays it in another batch; nil of what was paid, or is no batch's.
+    private func retry(of record: Record) async throws(GatewayError) -> BatchRetry? {
+        guard record.hasEndedUnmoved, let place = record.batch else { return nil }
+        let id = record.id.description
+        return try await batches.retries(of: place.batch, organization: record.organization, between: id...id).first
     }
 
     private func batch(of record: Record) async throws(GatewayError) -> Batch? {

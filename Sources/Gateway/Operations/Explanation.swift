@@ -36,6 +36,8 @@ package struct Explanation: Sendable, Equatable {
         var batch: Batch?
         /// What that waits for, where the places of its account are taken.
         var places: BatchWait?
+        /// What tries it again in another batch.
+        var retry: BatchRetry?
         /// Whether M-Pesa has let the time pass in which it says what became of it.
         var isOverdue = false
         /// The rules of time.
@@ -76,7 +78,7 @@ extension Explanation {
     package init(_ record: Record, _ circumstances: Circumstances) {
         var parts =
             record.state.isEnded
-            ? Self.ended(record)
+            ? Self.ended(record, circumstances)
             : record.state.isHeld ? Self.held(record, circumstances) : Self.open(record, circumstances)
         if record.isDamaged { parts = Self.damaged(record, parts) }
         let obstacles = Self.obstacles(to: record, circumstances)
@@ -174,7 +176,7 @@ extension Explanation {
         guard let place = record.batch, let failed = place.retryOf, !place.isTriedAgain, place.confirmedBy == nil else {
             return "Its turn to be sent."
         }
-        return "Its turn to be sent, once the guard against repeats of \(failed), which it tries again, holds it no longer."
+        return "Its turn to be sent, once the guard against repeats of \(failed), which it tries again, is over."
     }
 
     private static func item(_ record: Record, of batch: Batch, _ places: BatchWait?) -> Parts {
@@ -295,9 +297,14 @@ extension Explanation {
 
     // MARK: What has ended
 
-    private static func ended(_ record: Record) -> Parts {
+    private static func ended(_ record: Record, _ circumstances: Circumstances) -> Parts {
         let said = record.meaning.map { " " + $0 } ?? ""
-        return Parts(why: Self.end(record) + said, waitsFor: nil, until: nil, owner: .nobody, can: after(record))
+        let can = circumstances.retry.map(Self.retried) ?? after(record)
+        return Parts(why: Self.end(record) + said, waitsFor: nil, until: nil, owner: .nobody, can: can)
+    }
+
+    private static func retried(_ retry: BatchRetry) -> [String] {
+        ["It is tried again by \(retry.retry), of the batch \(retry.batch): look there, and do not ask for it again."]
     }
 
     private static func end(_ record: Record) -> String {
@@ -320,9 +327,12 @@ extension Explanation {
         switch record.state {
         case .succeeded where record.direction == .incoming: return ["It can be given back (a reversal)."]
         case .succeeded, .reversed: return ["Nothing needs to be done."]
-        case .withdrawn: return ["What is wanted still is asked for as a new payment, with a new key."]
+        case .withdrawn where record.batch == nil:
+            return ["What is wanted still is asked for as a new payment, with a new key."]
+        case .withdrawn: return ["What is wanted still is paid by another batch (batches.retry, withdrawn)."]
         default:
-            return [
+            let again = record.batch == nil ? [] : ["Where it is wanted still, another batch pays it (batches.retry)."]
+            return again + [
                 record.advice == "yes"
                     ? "It may be asked for again, with a new key."
                     : "Before it is asked for again, look at what M-Pesa said (charge_again: \(record.advice ?? "check_first"))."

@@ -86,7 +86,8 @@ extension Settlement {
     func doubles(of record: Record, _ twins: [Record], at now: Timestamp) -> [Move] {
         var moves: [Move] = []
         var late = record
-        for twin in twins {
+        // What tries it again and never left is withdrawn instead: the look at what it tries again keeps it from leaving.
+        for twin in twins where !(twin.state.isHeld && twin.batch?.retryOf == record.id) {
             if let named = move(.possibleDouble(twin.id), on: late, at: now) {
                 moves.append(named)
                 late = named.step.record

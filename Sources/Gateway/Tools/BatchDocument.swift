@@ -194,7 +194,7 @@ package enum BatchDocument {
         writer.optional("not_before_ms", batch.notBefore?.milliseconds)
         writer.optional("ended_ms", batch.endedAt?.milliseconds)
         if batch.endedAt == nil { writer.optional("until_ms", batch.until.milliseconds) }
-        writer.optional("next", (isEarlier ? earlier(batch) : "") + next(batch, wait, stop) + late(overdue))
+        writer.optional("next", (isEarlier ? earlier(batch) : "") + next(batch, wait, stop, counts) + late(overdue))
         writer.endObject()
     }
 
@@ -249,7 +249,12 @@ package enum BatchDocument {
         return batch.state == .cancelled && (counts[.failed] ?? 0) == 0 ? "CANCELLED" : "FAILED"
     }
 
-    private static func next(_ batch: Batch, _ wait: BatchWait?, _ stop: String?) -> String {
+    private static func next(
+        _ batch: Batch,
+        _ wait: BatchWait?,
+        _ stop: String?,
+        _ counts: [Part: Int64]
+    ) -> String {
         if batch.endedAt != nil { return "It has ended. Its result lists every payment." }
         switch batch.state {
         case .draft:
@@ -260,6 +265,10 @@ package enum BatchDocument {
         case .running where wait != nil:
             return
                 "It waits for a place of its account, and nothing of it leaves meanwhile; reason says why. Do not repeat it."
+        case .running where counts[.waiting, default: 0] == 0:
+            return "All of it has left; what M-Pesa has not decided is waited for. Do not send it again."
+        case .running where batch.notBefore != nil && counts[.waiting] == Int64(batch.items):
+            return "Its payments leave from not_before_ms on, one after another; do not send it again."
         case .running:
             return "Its payments are being sent, one after another. Ask for its progress; do not send it again."
         case .paused:
