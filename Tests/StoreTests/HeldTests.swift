@@ -229,9 +229,27 @@ struct `Limits of a day` {
             let back = LimitCharge(place: claim(1).place, amount: -1, calls: -1)
             let change = RecordChange(record: advanced(draft, to: .released).record, events: [], charges: [back])
             #expect(try await store.apply([change]) == .applied)
-            #expect(try await pay(51) == .committed)
+            #expect(try await pay(1) == .committed)
+            #expect(try await told(in: store) == ["limit.near 80 200"])
+            #expect(try await pay(50) == .committed)
             #expect(try await told(in: store) == ["limit.near 80 200", "limit.reached 100 250"])
-            #expect(try await store.moved(at: claim(0).place) == (2, 250))
+            #expect(try await store.moved(at: claim(0).place) == (3, 250))
+        }
+    }
+
+    @Test func `tell nothing of a payment that another of them refuses`() async throws {
+        try await withEachStore { (store) async throws in
+            let own = LimitPlace(organization: ours, environment: .test, scope: "out|key:1", day: 20_000)
+            let refusing = LimitClaim(place: own, amount: 240, amountMax: 100, countMax: 9, at: moment)
+            let refused = try await store.commit(NewRecord(record: makeRecord(), limits: [claim(240), refusing]))
+
+            #expect(refused == .limitReached(own))
+            #expect(try await told(in: store).isEmpty)
+            #expect(try await store.moved(at: claim(0).place) == (0, 0))
+            // Nor is it noted that it was told.
+            let paid = try await store.commit(NewRecord(record: makeRecord(), limits: [claim(240)]))
+            #expect(paid == .committed)
+            #expect(try await told(in: store) == ["limit.near 80 240"])
         }
     }
 
