@@ -210,10 +210,15 @@ final class SimulatedMPesa: Sendable {
     }
 
     /// Tells of every decision once more, truly.
-    func tellAll() async {
+    ///
+    /// - Returns: Of what was told by now: what is decided later is told when this is asked for once more.
+    func tellAll(but told: Set<RecordID> = []) async -> Set<RecordID> {
+        var told = told
         for entry in entries where entry.decision != .open && entry.decision != .refused {
+            guard told.insert(entry.id).inserted else { continue }
             await deliver(statement(of: entry).bytes, to: entry.url)
         }
+        return told
     }
 
     private func deliver(_ body: [UInt8], to url: String) async {

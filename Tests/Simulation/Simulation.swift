@@ -277,10 +277,12 @@ package final class Simulation: Sendable {
         guard let host = world.host else { return }
         host.cancel()
         await world.wait(60_000...60_000)
-        await mpesa.tellAll()
+        var told = await mpesa.tellAll()
         await endBatches(host)
         for _ in 0..<60 {
             await world.wait(10_000...10_000)
+            // What left late is decided later.
+            told = await mpesa.tellAll(but: told)
             await host.gateway.inbox.takeUpUnsettled()
             await host.gateway.releases.sendDue()
             await host.gateway.batchRunner.sendDue()
