@@ -66,12 +66,13 @@ public struct TransactionSums: Sendable, Hashable {
     /// may not know it.
     public var balances: [JSON]?
 
-    /// How many batches were made on the days, a row for each tool, where that was asked for.
-    public var batches: [JSON]
+    /// How many batches were made on the days, a row for each tool; nil where that was not asked for, or they are too many
+    /// to be counted.
+    public var batches: [JSON]?
 
     /// Reads an answer.
     public init(_ json: JSON) {
-        batches = json["batches"]?.arrayValue ?? []
+        batches = json["batches"]?.arrayValue
         asOfMilliseconds = json["as_of_ms"]?.integerValue ?? 0
         position = json["position"]?.stringValue ?? ""
         late = json["late"]?.integerValue ?? 0

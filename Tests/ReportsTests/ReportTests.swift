@@ -163,6 +163,10 @@ struct `A report that is kept` {
         let period = try Period.ofReport(.daily, from: "2026-11-26", to: nil, today: 20_784)
         let report = Report(kind: .daily, period: period, sums: sums).document
         #expect(report["bulk_payments"]?["total_batches"] == 3)
+
+        let uncounted = Report(kind: .daily, period: period, sums: TransactionSums(["groups": []])).document
+        #expect(uncounted["bulk_payments"]?["total_batches"] == nil)
+        #expect(uncounted["bulk_payments"]?["total_recipients"] == 0)
     }
 
     private func made(task: String?) -> MadeReport {

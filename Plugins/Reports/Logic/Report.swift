@@ -151,11 +151,15 @@ struct Report {
 
     private var bulk: JSON {
         let tally = Tally(rows(.tools).filter { $0["tool"]?.stringValue == TransactionType.bulkTool })
-        let made = sums.batches.first { $0["tool"]?.stringValue == TransactionType.bulkTool }?["batches"]?.integerValue
-        return [
-            "total_batches": .integer(made ?? 0), "total_recipients": .integer(tally.count),
-            "total_bulk_amount": .integer(tally.movedAmount),
+        var bulk: JSONObject = [
+            "total_recipients": .integer(tally.count), "total_bulk_amount": .integer(tally.movedAmount),
         ]
+        // Left out where nobody counted them.
+        if let made = sums.batches {
+            let ours = made.first { $0["tool"]?.stringValue == TransactionType.bulkTool }
+            bulk["total_batches"] = ours?["batches"] ?? 0
+        }
+        return .object(bulk)
     }
 
     private var open: JSON {

@@ -101,12 +101,17 @@ private let reportProperties: JSONObject = [
     "by_type": row("transaction_type", ["total_amount": whole]), "by_account": row("account"),
     "by_user": row("user_id"), "by_key": row("key_id"), "by_hour": row("hour"),
     "daily_breakdown": row("date", ["transaction_count": whole, "daily_amount": whole], without: "count"),
-    "bulk_payments": object([
-        "total_batches": [
-            "type": "integer", "description": "Those that were made on these days, whatever has become of them.",
+    "bulk_payments": object(
+        [
+            "total_batches": [
+                "type": "integer",
+                "description":
+                    "Those that were made on these days, whatever has become of them; left out past 20,000.",
+            ],
+            "total_recipients": whole, "total_bulk_amount": whole,
         ],
-        "total_recipients": whole, "total_bulk_amount": whole,
-    ]),
+        optional: ["total_batches"]
+    ),
     "open": list(
         of: object([
             "state": text, "direction": text, "account": text, "transaction_type": text, "count": whole,

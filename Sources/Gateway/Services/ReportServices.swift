@@ -26,10 +26,7 @@ extension PluginServices {
         ]
         if asked.hasOpen { answer["open"] = .array(totals.open.map { $0.document(at: now) }) }
         if request.body["batches"] == true {
-            let made = try await reports.batchesMade(asked.question, countMax: settings.reportRowsMax)
-            answer["batches"] = .array(
-                made.sorted { $0.key < $1.key }.map { ["tool": .string($0.key), "batches": .integer($0.value)] }
-            )
+            answer["batches"] = try await batches(asked.question)
         }
         if request.body["balances"] == true, request.principal.maySeeBalances {
             let question = asked.question
@@ -42,6 +39,19 @@ extension PluginServices {
             answer["balances"] = .array(told.map { $0.document(at: now) })
         }
         return .object(answer)
+    }
+
+    /// How many batches were made; nil where there are more than are counted, for which no report is refused.
+    private func batches(_ question: ReportQuestion) async throws(GatewayError) -> JSON? {
+        do throws(GatewayError) {
+            let made = try await reports.batchesMade(question, countMax: settings.reportRowsMax)
+            return .array(
+                made.sorted { $0.key < $1.key }.map { ["tool": .string($0.key), "batches": .integer($0.value)] }
+            )
+        } catch {
+            guard error.code == .limitExceeded else { throw error }
+            return nil
+        }
     }
 
     /// The plugin must have been granted it, and the organization's plan must have reports.
