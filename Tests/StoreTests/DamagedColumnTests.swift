@@ -174,6 +174,42 @@ struct `A row of which a column is damaged` {
         }
     }
 
+    @Test func `is none where an event is of a kind that a newer version tells: nobody goes past it`() async throws {
+        try await withStore { store in
+            let record = makeRecord()
+            _ = try await store.commit(NewRecord(record: record))
+            let event = FeedEvent(
+                organization: ours,
+                id: newID(),
+                kind: .keyRevoked,
+                subject: "k",
+                version: 1,
+                at: moment,
+                payload: ["environment": "test"]
+            )
+            _ = try await store.database.write { session in session.tell([event]) }
+            try await store.damage("kind", "key.renamed", of: event.id.description, as: "event_id", in: "feed")
+
+            await #expect(throws: GatewayError.self) {
+                _ = try await store.feed(lane: FeedReader.lane, after: 0, limit: 9)
+            }
+            await #expect(throws: GatewayError.self) {
+                _ = try await store.feed(lane: FeedReader.lane, of: ours, after: 0, limit: 9)
+            }
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `ends a page whose place no longer moves, or that has none behind it to fill it with`(isStuck: Bool) throws {
+        var turns = 0
+        let rows = try Store.filling(1) { (place: Int?, _) -> [(row: Reading<Int>, place: Int)] in
+            turns += 1
+            let row = UnreadRow(organization: "", name: "", reason: "damaged")
+            return [(row: .unread(row), place: isStuck ? 7 : (place ?? 0) + 1)]
+        }
+        #expect(rows.count == turns && turns == (isStuck ? 2 : Store.fillingMax))
+    }
+
     @Test func `keeps no other callback from being read`() async throws {
         try await withStore { store in
             let callbacks = (0..<3).map { makeCallback(for: makeRecord(), at: moment + .milliseconds($0)) }

@@ -1,7 +1,7 @@
 import Gateway
 
 /// A value that both engines know.
-package enum SQLValue: Sendable {
+package enum SQLValue: Equatable, Sendable {
     case null
     case integer(Int64)
     case text(String)

@@ -26,6 +26,8 @@ struct UnreadRow: Sendable {
 }
 
 extension Store {
+    /// How often a page is filled once more.
+    static let fillingMax = 100
     /// For how long what is due and cannot be read comes after everything else.
     static let unreadComesAfter: Duration = .seconds(3_600)
 
@@ -43,7 +45,7 @@ extension Store {
 
     /// The same of what is due: others come before those that cannot be read, however many these are.
     ///
-    /// - Parameter statement: Sets when a row is due, of an organization, by its name.
+    /// - Parameter statement: Sets when a row is due, of an organization, by its name, if it is due by a moment still.
     func readableDue<Value>(
         _ what: String,
         _ rows: [Reading<Value>],
@@ -58,7 +60,10 @@ extension Store {
                 for row in unread {
                     try session.sql.execute(
                         statement,
-                        [.integer(moment.milliseconds), .text(row.organization), .text(row.name)]
+                        [
+                            .integer(moment.milliseconds), .text(row.organization), .text(row.name),
+                            .integer(now.milliseconds),
+                        ]
                     )
                 }
             }
@@ -71,17 +76,21 @@ extension Store {
     /// Up to so many rows that can be read: for each that cannot, another is asked for behind it.
     ///
     /// - Parameter query: At most so many rows behind a place, each with its own place; nil is the beginning.
-    static func filling<Value: Sendable, Place>(
+    ///
+    /// It ends after `fillingMax` turns, or where the place no longer moves, as a name that is damaged may have it: then there
+    /// are fewer than there could be.
+    static func filling<Value: Sendable, Place: Equatable>(
         _ limit: Int,
         _ query: (Place?, Int) throws -> [(row: Reading<Value>, place: Place)]
     ) throws -> [Reading<Value>] {
         var (all, place, left) = ([Reading<Value>](), nil as Place?, max(1, limit))
-        while true {
+        for _ in 0..<fillingMax {
             let some = try query(place, left)
             all += some.map(\.row)
             let unread = some.count { $0.row.unread != nil }
-            guard some.count == left, unread > 0 else { return all }
+            guard some.count == left, unread > 0, some.last?.place != place else { break }
             (place, left) = (some.last?.place, unread)
         }
+        return all
     }
 }

@@ -307,7 +307,7 @@ extension Store: BatchRepository {
 }
 
 /// Where a page of batches goes on.
-private struct BatchPage {
+private struct BatchPage: Equatable {
     let made: Int64
     let id: String
 }

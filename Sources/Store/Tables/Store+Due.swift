@@ -74,7 +74,9 @@ extension Store: DueRepository {
             "transaction",
             rows,
             at: now,
-            puttingOff: "UPDATE records SET next_action_ms = $1 WHERE organization_id = $2 AND record_id = $3"
+            puttingOff: """
+                UPDATE records SET next_action_ms = $1 WHERE organization_id = $2 AND record_id = $3 AND next_action_ms <= $4
+                """
         )
         state.tell(ofDamaged: found)
         return found

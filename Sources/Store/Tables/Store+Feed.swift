@@ -19,8 +19,19 @@ extension Store: FeedRepository {
         return readable("event", rows)
     }
 
-    private static func placed(_ row: any SQLRow) -> (row: Reading<FeedEntry>, place: Int64) {
-        (Reading(row, feedEntry), row.integer(7) ?? .max)
+    /// - Throws: At what a newer version has told: nobody goes past it who does not know what it is.
+    private static func placed(_ row: any SQLRow) throws -> (row: Reading<FeedEntry>, place: Int64) {
+        if let kind = row.text(2), FeedEvent.Kind(rawValue: kind) == nil, isKind(kind) {
+            throw SQLError(message: "the feed has events of the kind \(kind), which this version does not know")
+        }
+        return (Reading(row, feedEntry), row.integer(7) ?? .max)
+    }
+
+    /// Whether a text is what kinds are called: words of small letters with a point between.
+    private static func isKind(_ text: String) -> Bool {
+        let words = text.split(separator: ".", omittingEmptySubsequences: false)
+        return words.count == 2
+            && words.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { (97...122).contains($0) || $0 == 95 } }
     }
 
     package func feed(

@@ -77,7 +77,9 @@ extension Store: PluginDataRepository {
             "timer",
             rows,
             at: now,
-            puttingOff: "UPDATE plugin_timers SET due_at = $1 WHERE organization_id = $2 AND timer_id = $3"
+            puttingOff: """
+                UPDATE plugin_timers SET due_at = $1 WHERE organization_id = $2 AND timer_id = $3 AND due_at <= $4
+                """
         )
     }
 

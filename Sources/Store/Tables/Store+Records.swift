@@ -250,12 +250,11 @@ extension Store: RecordRepository {
                     .text(record.environment.rawValue), .text(record.direction.rawValue), .text(party),
                     .integer(amount.amount), .integer(record.hold == nil ? 0 : begun.milliseconds),
                     .integer(begun.milliseconds), .integer(Int64(limit)),
-                ],
-                RecordCoding.record
-            )
+                ]
+            ) { Reading($0, RecordCoding.record) }
         }
         let held = try await heldTwins(of: record, party, amount, limit: limit)
-        return Array((held + later).sorted { $0.id.raw < $1.id.raw }.prefix(limit))
+        return Array((held + readable("transaction", later)).sorted { $0.id.raw < $1.id.raw }.prefix(limit))
     }
 
     /// Those of them that were asked for before the record was, and held: they may have been sent after it, or may yet be.
@@ -272,7 +271,7 @@ extension Store: RecordRepository {
         let places = days.indices.map { "$\($0 + 1)" }.joined(separator: ", ")
         let next = days.count
         let index = database.words.index("records_by_party")
-        return try await read { sql in
+        let rows = try await read { sql in
             try sql.query(
                 """
                 SELECT \(RecordCoding.selected) FROM records\(index)
@@ -287,10 +286,10 @@ extension Store: RecordRepository {
                     .integer(digest), .text(record.organization.description), .text(record.environment.rawValue),
                     .text(record.id.description), .text(record.direction.rawValue), .text(party),
                     .integer(amount.amount), .integer(record.begunAt.milliseconds), .integer(Int64(limit)),
-                ],
-                RecordCoding.record
-            )
+                ]
+            ) { Reading($0, RecordCoding.record) }
         }
+        return readable("transaction", rows)
     }
 
     package func openRecordsByPlugin() async throws(GatewayError) -> [String: Int] {

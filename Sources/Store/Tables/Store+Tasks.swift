@@ -209,7 +209,9 @@ extension Store {
             "task",
             rows,
             at: now,
-            puttingOff: "UPDATE tasks SET due_ms = $1 WHERE organization_id = $2 AND task_id = $3"
+            puttingOff: """
+                UPDATE tasks SET due_ms = $1 WHERE organization_id = $2 AND task_id = $3 AND due_ms <= $4
+                """
         )
     }
 
