@@ -95,8 +95,23 @@ struct `Every state that a record can reach` {
         #expect(Set(seen.map(\.state)).count > 4)
     }
 
+    /// Whether it is disputed, and whatever a person says who has looked it up leaves it so.
+    private static func isOpenForEver(_ record: Record, rules: RecordMachine.Rules) -> Bool {
+        guard record.isDisputed, record.recordClass == .transaction else { return false }
+        let ends = Resolution.Outcome.allCases.contains { outcome in
+            let receipt = outcome == .succeeded ? "R" : nil
+            let said = Resolution(outcome: outcome, receipt: receipt, evidence: "line 4", by: "user:1", at: late)
+            let step = RecordMachine(rules: rules).step(record, .resolved(said), at: late)
+            return step?.record.isDisputed == false && step?.record.state.isEnded == true
+        }
+        return !ends
+    }
+
     private static func broken(_ record: Record, at now: Timestamp, rules: RecordMachine.Rules) -> String? {
-        if record.state.isEnded { return record.nextActionAt == nil ? nil : "it has ended and is come back to" }
+        if record.state.isEnded {
+            guard record.nextActionAt == nil else { return "it has ended and is come back to" }
+            return isOpenForEver(record, rules: rules) ? "its disputes are nobody's to end: \(record.disputes)" : nil
+        }
         guard let next = record.nextActionAt else {
             let isPersons = record.state == .manual && (record.isUnaskable || record.query == nil)
             let isOver = record.state == .manual && now >= record.createdAt + rules.askingMax

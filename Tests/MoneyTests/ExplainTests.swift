@@ -64,6 +64,11 @@ struct `The explanation of a transaction` {
                     !explanation.can.isEmpty && explanation.can.allSatisfy { $0.hasSuffix(".") || $0.hasSuffix(")") },
                     "\(what)"
                 )
+                if state.isEnded, record.isDisputed {
+                    #expect(explanation.owner == .manager, "\(what)")
+                    let says = { (words: String) in explanation.can.contains { $0.contains(words) } }
+                    #expect(says("transactions.resolve") && !says("Nothing needs to be done"), "\(what)")
+                }
                 let isOver = explanation.owner == .nobody
                 #expect(isOver == (state.isEnded && !record.isDisputed), "\(what)")
                 guard !state.isEnded else { continue }

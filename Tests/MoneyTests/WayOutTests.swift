@@ -8,13 +8,15 @@ import Testing
 private enum Standing: String, CaseIterable {
     case draft, unconfirmed, released, created, accepted, overdue, unknown, unknownOverdue, reconciling, manual
     case batchWaiting, batchPaused, batchRunning, batchStopped
+    case calledPaid, calledFailed
 
     var ways: Set<String> {
         switch self {
         case .draft, .unconfirmed: ["approvals.approve", "approvals.decline", "transactions.withdraw"]
         case .released: ["approvals.decline", "transactions.withdraw"]
         case .created, .accepted, .batchStopped: []
-        case .overdue, .unknown, .unknownOverdue, .reconciling, .manual: ["transactions.resolve"]
+        case .overdue, .unknown, .unknownOverdue, .reconciling, .manual, .calledPaid, .calledFailed:
+            ["transactions.resolve"]
         case .batchWaiting: ["batches.release", "batches.cancel"]
         case .batchPaused: ["batches.resume", "batches.cancel"]
         case .batchRunning: ["batches.pause", "batches.cancel"]
@@ -53,7 +55,7 @@ private struct Place {
             house.upstream.answer(with: ["verdict": "not_processed"])
             return try #require(await house.collect().record)
         case .unknown, .unknownOverdue, .reconciling, .manual: house.upstream.answer { _ in .unknown("cut") }
-        case .accepted, .overdue: break
+        case .accepted, .overdue, .calledPaid, .calledFailed: break
         }
         let id = try #require(await house.pay().record)
         house.upstream.answer { _ in .unknown("cut") }
@@ -67,6 +69,12 @@ private struct Place {
             house.upstream.answer(with: House.accepted)
             house.clock.advance(.seconds(40 * 86_400))
             await house.gateway.sweeper.sweep()
+        case .calledPaid:
+            try await house.callback(id, says: ["verdict": "failed", "code": "1"])
+            try await house.callback(id, says: ["verdict": "succeeded", "code": "0"])
+        case .calledFailed:
+            try await house.callback(id, says: ["verdict": "succeeded", "receipt": "R1", "amount": 100])
+            try await house.callback(id, says: ["verdict": "failed", "code": "1"])
         default: break
         }
         if standing == .reconciling { #expect(try await house.record(id).state == .reconciling) }

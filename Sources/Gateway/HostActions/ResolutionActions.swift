@@ -29,8 +29,8 @@ package struct ResolutionActions: Sendable {
             title: "Resolve a transaction",
             summary: """
                 Says what became of a transaction of which M-Pesa states no outcome (state manual, unknown or \
-                reconciling; accepted once the time has passed in which it says so), by somebody who has looked it up in \
-                the M-Pesa statement. It ends the transaction; what \
+                reconciling; accepted once the time has passed in which it says so), or that has ended and is disputed, by \
+                somebody who has looked it up in the M-Pesa statement. It ends the transaction and its disputes; what \
                 M-Pesa says later is shown beside it, and a success that M-Pesa proves overrides a failure.
                 """,
             route: Route("POST", "/transactions/{id}/resolution"),

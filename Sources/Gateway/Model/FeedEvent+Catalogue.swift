@@ -60,6 +60,7 @@ extension FeedEvent.Kind {
         case .reversed: "all of it has gone back"
         case .corrected: "M-Pesa has stated only now when the money moved, or what it cost"
         case .disputed: "what M-Pesa says contradicts what stands"
+        case .undisputed: "nothing contradicts it any more: a person has looked it up, or what it might have doubled never left"
         case .needsPerson: "M-Pesa stated no outcome, and a person must look"
         case .approvalRequested: "a rule asks people before it may leave"
         case .approvalDue: "it asks once more: the time is nearly over"
@@ -92,7 +93,7 @@ extension FeedEvent.Kind {
     package var form: FeedEvent.Form {
         switch self {
         case .succeeded, .failed, .cancelled, .expired, .withdrawn, .lateSuccess, .reversed: .transaction
-        case .corrected, .disputed, .needsPerson: .transaction
+        case .corrected, .disputed, .undisputed, .needsPerson: .transaction
         case .approvalRequested, .approvalDue: .question
         case .approvalDecided: .decision
         case .batchRequested, .batchDue, .batchReleased, .batchCompleted: .batch
@@ -111,7 +112,7 @@ extension FeedEvent.Kind {
     /// The state that its example is in.
     var exampleState: String {
         switch self {
-        case .succeeded, .lateSuccess, .corrected, .disputed: RecordState.succeeded.rawValue
+        case .succeeded, .lateSuccess, .corrected, .disputed, .undisputed: RecordState.succeeded.rawValue
         case .failed: RecordState.failed.rawValue
         case .cancelled: RecordState.cancelled.rawValue
         case .expired: RecordState.expired.rawValue

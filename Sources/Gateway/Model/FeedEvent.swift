@@ -24,6 +24,8 @@ package struct FeedEvent: Sendable, Equatable {
         case corrected = "transaction.corrected"
         /// What M-Pesa says contradicts it.
         case disputed = "transaction.disputed"
+        /// Nothing contradicts it any more: a person has looked it up, or its double never left.
+        case undisputed = "transaction.undisputed"
         /// M-Pesa stated no outcome, and a person must look.
         case needsPerson = "transaction.needs_person"
         /// A rule asks people before a payment may leave.
@@ -80,7 +82,7 @@ package struct FeedEvent: Sendable, Equatable {
         package var isEnd: Bool {
             switch self {
             case .succeeded, .failed, .cancelled, .expired, .withdrawn, .lateSuccess, .reversed: true
-            case .corrected, .disputed, .needsPerson, .approvalRequested, .approvalDue, .approvalDecided: false
+            case .corrected, .disputed, .undisputed, .needsPerson, .approvalRequested, .approvalDue, .approvalDecided: false
             case .batchRequested, .batchDue, .batchReleased, .batchPaused, .batchCompleted: false
             case .taskSucceeded, .taskFailed, .taskCancelled: false
             case .keyRevoked, .credentialChanged, .planChanged, .limitNear, .limitReached: false

@@ -51,6 +51,7 @@ package struct Record: Sendable, Equatable, CustomStringConvertible {
         var isCountedByUs: Bool = false
         var nextActionAt: Timestamp?
         var disputes: [Dispute] = []
+        var closedDisputes: [Dispute] = []
         var limited: LimitMark?
         var resolution: Resolution?
         var hold: Hold?
@@ -263,12 +264,17 @@ package struct Record: Sendable, Equatable, CustomStringConvertible {
         get { place.values.disputes }
         set { own().values.disputes = newValue }
     }
+    /// Those that a person has cleared up, or that turned out to be none, the oldest first; said again they are nothing new.
+    package var closedDisputes: [Dispute] {
+        get { place.values.closedDisputes }
+        set { own().values.closedDisputes = newValue }
+    }
     /// Where it was counted against the organization's limits, once it was let leave.
     package var limited: LimitMark? {
         get { place.values.limited }
         set { own().values.limited = newValue }
     }
-    /// What a person said of it, where M-Pesa stated no outcome.
+    /// What a person said of it, where M-Pesa stated no outcome, or contradicted what is known.
     package var resolution: Resolution? {
         get { place.values.resolution }
         set { own().values.resolution = newValue }

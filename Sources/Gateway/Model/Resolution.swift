@@ -97,6 +97,41 @@ extension Record {
 }
 
 extension Record {
+    /// Whether a person who has looked it up may say what became of it, because something contradicts how it ended.
+    ///
+    /// What never left has not moved. M-Pesa's own success is taken back only where M-Pesa itself has stated the opposite
+    /// too, and nothing was given back of it.
+    package func mayBeJudged(as outcome: Resolution.Outcome) -> Bool {
+        guard recordClass == .transaction, state.isEnded, isDisputed else { return false }
+        if hasEnded(as: outcome) { return true }
+        switch outcome {
+        case .succeeded: return sentAt != nil && state != .withdrawn
+        case .failed: return direction != .reverse && reversals.isEmpty && isCalledFailed
+        }
+    }
+
+    /// Whether the money has moved, as far as is known, and has perhaps moved back.
+    var hasMoved: Bool { state == .succeeded || state == .reversed }
+
+    /// Whether it has ended as somebody says who states this.
+    func hasEnded(as outcome: Resolution.Outcome) -> Bool { state.isEnded && hasMoved == (outcome == .succeeded) }
+
+    /// Whether a person's word, which M-Pesa has not confirmed, is all that it ended by.
+    var hasEndedByPersonAlone: Bool {
+        guard let resolution, !resolution.isConfirmed else { return false }
+        return state == resolution.outcome.state
+    }
+
+    /// Whether M-Pesa has stated a failure against it.
+    private var isCalledFailed: Bool {
+        let failures = [RecordState.failed, .cancelled, .expired].map(\.rawValue)
+        return disputes.contains { dispute in
+            [.contradiction, .resolution].contains(dispute.kind) && dispute.stated.map(failures.contains) == true
+        }
+    }
+}
+
+extension Record {
     /// Whether it has its receipt by a person's word alone.
     package var hasUnconfirmedReceipt: Bool {
         guard let resolution, !resolution.isConfirmed, let receipt else { return false }

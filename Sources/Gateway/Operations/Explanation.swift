@@ -87,10 +87,13 @@ extension Explanation {
             parts.owner = first.owner
         }
         if record.isDisputed {
-            parts.can.append(
-                "A manager looks it up in the M-Pesa statement: " + record.disputes.map(\.text).joined(separator: " ")
-            )
-            if record.state.isEnded { parts.owner = .manager }
+            let said = record.disputes.map(\.text).joined(separator: " ")
+            parts.can.append("A manager looks it up in the M-Pesa statement: \(said)")
+            if record.state.isEnded {
+                parts.owner = .manager
+                parts.can.removeAll { $0 == Self.nothing }
+                parts.can.append(Self.resolve)
+            }
         }
         self.init(
             why: parts.why,
@@ -226,6 +229,7 @@ extension Explanation {
 
     // MARK: What may have left
 
+    private static let nothing = "Nothing needs to be done."
     private static let resolve =
         "A manager who has looked it up in the M-Pesa statement says what became of it (transactions.resolve)."
 
@@ -242,7 +246,7 @@ extension Explanation {
                 waitsFor: "The moment at which it may be sent again.",
                 until: record.sendBefore,
                 owner: .gateway,
-                can: ["Nothing needs to be done."]
+                can: [nothing]
             )
         case .sending:
             return Parts(
@@ -326,7 +330,7 @@ extension Explanation {
         if record.recordClass == .exchange { return ["Ask again."] }
         switch record.state {
         case .succeeded where record.direction == .incoming: return ["It can be given back (a reversal)."]
-        case .succeeded, .reversed: return ["Nothing needs to be done."]
+        case .succeeded, .reversed: return [nothing]
         case .withdrawn where record.batch == nil:
             return ["What is wanted still is asked for as a new payment, with a new key."]
         case .withdrawn: return ["What is wanted still is paid by another batch (batches.retry, withdrawn)."]

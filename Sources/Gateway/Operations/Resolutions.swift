@@ -1,4 +1,4 @@
-/// Ends what M-Pesa does not: a person with the role for it says what they saw.
+/// Ends what M-Pesa does not, and what contradicts how it ended: a person with the role for it says what they saw.
 ///
 /// It goes the way of all evidence, so it meets callbacks and answers as they meet each other.
 package struct Resolutions: Sendable {
@@ -24,7 +24,7 @@ package struct Resolutions: Sendable {
         let taken = try await originalReceipt(of: record)
         return
             try await settlement.settle(record) { current throws(GatewayError) in
-                if let known = current.resolution, known.says(what: resolution) { return nil }
+                if let known = current.resolution, known.says(what: resolution), !current.isDisputed { return nil }
                 let rules = settlement.machine(for: current).rules
                 try Resolutions.check(current, as: resolution, rules)
                 try Resolutions.check(resolution, amount: amount, of: current, besides: taken, rules)
@@ -45,13 +45,15 @@ package struct Resolutions: Sendable {
         as resolution: Resolution,
         _ rules: RecordMachine.Rules
     ) throws(GatewayError) {
-        guard !record.awaitsPerson(at: resolution.at, rules: rules), !record.mayBeSaidAgain(as: resolution.outcome)
+        guard !record.awaitsPerson(at: resolution.at, rules: rules), !record.mayBeJudged(as: resolution.outcome),
+            !record.mayBeSaidAgain(as: resolution.outcome)
         else { return }
         let message =
             record.recordClass != .transaction
             ? "Only money is resolved by a person; this is a question."
             : record.state.isEnded
-                ? "M-Pesa has said what became of this transaction: it is \(record.state.status)."
+                ? record.whyItHolds
+                    ?? "M-Pesa has said what became of this transaction: it is \(record.state.status)."
                 : "M-Pesa is expected to say what becomes of this transaction (\(record.state.rawValue)). Ask for its status."
         throw GatewayError(.conflict, message, record: record.id)
     }
@@ -94,7 +96,7 @@ package struct Resolutions: Sendable {
         guard let receipt = resolution.receipt else {
             throw GatewayError.wrong("receipt", "expected the receipt in the M-Pesa statement.")
         }
-        if let known = record.receipt, known != receipt, !record.hasUnconfirmedReceipt {
+        if let known = record.receipt, known != receipt, !record.hasUnconfirmedReceipt, !record.isSaid(receipt) {
             throw GatewayError.wrong("receipt", "M-Pesa has named \(known) for this transaction.")
         }
         if receipt == taken {
@@ -103,13 +105,36 @@ package struct Resolutions: Sendable {
                 "this is the receipt of the payment itself; expected that of its reversal."
             )
         }
-        guard let asked = record.intent.amount?.amount, asked == amount else {
+        guard let asked = record.intent.amount?.amount, let amount, asked == amount || record.isSaid(amount: amount) else {
             let asked = record.intent.amount.map { "\($0.amount)" } ?? "an unknown amount"
             throw GatewayError.wrong(
                 "amount",
                 "expected what the statement says, which must be what was asked for: \(asked)."
             )
         }
+    }
+}
+
+extension Record {
+    /// Why a disputed one does not end as somebody says who looked it up; nil where it is not disputed.
+    fileprivate var whyItHolds: String? {
+        guard isDisputed else { return nil }
+        return hasMoved
+            ? """
+            M-Pesa has said that this money moved, and never that it did not, or it was given back since: a person's word \
+            does not undo that. Where the statement has its line, say so (succeeded); where it has none, ask M-Pesa.
+            """
+            : "Nothing of this has left, so it has not moved. Say so (failed)."
+    }
+
+    /// Whether M-Pesa has named this receipt beside the one that is known.
+    fileprivate func isSaid(_ receipt: String) -> Bool {
+        state == .succeeded && disputes.contains { $0.kind == .receipt && $0.stated == receipt }
+    }
+
+    /// Whether M-Pesa has named this amount instead of what was asked for.
+    fileprivate func isSaid(amount: Int64) -> Bool {
+        disputes.contains { $0.kind == .amount && $0.stated == "\(amount)" }
     }
 }
 

@@ -74,12 +74,26 @@ extension Settlement {
     /// a success that came late, or of what had let go of its customer, and what was begun since for the same customer and
     /// amount name each other; a reversal that may have moved after all keeps its sum.
     func consequences(of step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
+        let freed = try await freedTwins(by: step)
+        if !freed.isEmpty { return freed }
         if step.record.direction == .reverse {
             return try await step.effects.contains(.reverseOriginal) ? reversing(by: step) : doubting(by: step)
         }
         guard step.effects.contains(.nameTwins) else { return [] }
         let twins = try await records.laterTwins(of: step.record, limit: twinsMax)
         return doubles(of: step.record, twins, at: step.event.at)
+    }
+
+    /// Whoever was named as a possible double of what has never left is none.
+    private func freedTwins(by step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
+        var moves: [Move] = []
+        for effect in step.effects {
+            guard case .freeTwin(let other) = effect, let found = try await records.record(other, of: step.record) else {
+                continue
+            }
+            if let move = move(.noDouble(step.record.id), on: found, at: step.event.at) { moves.append(move) }
+        }
+        return moves
     }
 
     /// Records that may be the same payment name each other.

@@ -110,6 +110,7 @@ extension RecordMachine {
             }
             if effects.contains(.remind) { told.append(.approvalDue) }
             if effects.contains(.raiseDispute) { told.append(.disputed) }
+            if effects.contains(.announceUndisputed), !record.isDisputed { told.append(.undisputed) }
             if effects.contains(.callPerson) { told.append(.needsPerson) }
             return told
         }

@@ -59,6 +59,7 @@ extension RecordMachine {
         draft.record.meaning = reason
         draft.record.whoseMove = "organization"
         draft.record.chargeAgain = "no"
+        closeDoublesOfUnsent(&draft)
         draft.move(to: .withdrawn, source: Self.source(who), meaning: reason)
     }
 

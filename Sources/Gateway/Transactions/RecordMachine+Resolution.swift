@@ -6,10 +6,18 @@ extension RecordMachine {
     func resolve(_ draft: inout Draft, as resolution: Resolution) {
         let record = draft.record
         let awaitsPerson = record.awaitsPerson(at: draft.now, rules: rules)
-        guard awaitsPerson || record.mayBeSaidAgain(as: resolution.outcome) else { return }
-        // What was said before holds no longer, and neither does the receipt that came with it.
-        if record.hasUnconfirmedReceipt { draft.record.receipt = nil }
+        let isDisputed = record.mayBeJudged(as: resolution.outcome)
+        guard awaitsPerson || isDisputed || record.mayBeSaidAgain(as: resolution.outcome) else { return }
+        if isDisputed, record.hasEnded(as: resolution.outcome), !record.hasEndedByPersonAlone {
+            return agree(&draft, with: resolution)
+        }
+        // What was said before holds no longer, and neither does the receipt that came with it; nor does M-Pesa's, of what
+        // did not move after all.
+        if record.hasUnconfirmedReceipt || record.hasMoved && resolution.outcome == .failed { draft.record.receipt = nil }
         draft.record.resolution = resolution
+        if record.state.isEnded, !record.hasMoved, resolution.outcome == .succeeded {
+            draft.effects.insert(.announceLateSuccess)
+        }
         let evidence = Evidence(
             resolution.outcome == .succeeded ? .succeeded : .failed,
             receipt: resolution.receipt,
@@ -18,6 +26,23 @@ extension RecordMachine {
             chargeAgain: resolution.outcome == .succeeded ? "no" : "yes"
         )
         conclude(evidence, from: .person, in: &draft)
+        // Whoever looked it up has seen what these were about.
+        closeDisputes(&draft)
+    }
+
+    /// A person has seen that a disputed record ended as M-Pesa has said: it stays there, and nothing is disputed any more.
+    private func agree(_ draft: inout Draft, with resolution: Resolution) {
+        var resolution = resolution
+        resolution.isConfirmed = true
+        draft.record.resolution = resolution
+        draft.record.receipt = resolution.receipt ?? draft.record.receipt
+        closeDisputes(&draft)
+        if draft.record.hasMoved {
+            draft.record.chargeAgain = "no"
+        } else if draft.record.chargeAgain == "check_first" {
+            draft.record.chargeAgain = "yes"
+        }
+        draft.move(to: draft.record.state, source: Evidence.Source.person.text, meaning: resolution.sentence)
     }
 
     /// M-Pesa says what a person has said: that holds from then on, with M-Pesa's own receipt.

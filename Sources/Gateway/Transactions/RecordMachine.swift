@@ -134,6 +134,8 @@ package struct RecordMachine: Sendable {
         case idShared(String, with: RecordID)
         /// Another record for the same customer and amount may be the same payment.
         case possibleDouble(RecordID)
+        /// Another record that might have been the same payment has never left.
+        case noDouble(RecordID)
         /// A person says what became of it.
         case resolved(Resolution)
         /// M-Pesa has named for another record the receipt that a person had stated to be this one's.
@@ -179,6 +181,10 @@ package struct RecordMachine: Sendable {
         case remind
         /// Success was stated without a receipt: nothing more may be asked of this customer for a while.
         case holdParty
+        /// Nothing of it has left, so it is no double of this one: that one is told.
+        case freeTwin(RecordID)
+        /// Nothing contradicts it any more.
+        case announceUndisputed
     }
 
     /// The next version of a record.
@@ -222,6 +228,7 @@ package struct RecordMachine: Sendable {
             weigh(evidence, from: source, naming: id, of: holder, in: &draft)
         case .idShared(let id, let other): noteShared(id, with: other, in: &draft)
         case .possibleDouble(let other): name(other, in: &draft)
+        case .noDouble(let other): freeTwin(other, in: &draft)
         case .resolved(let resolution): resolve(&draft, as: resolution)
         case .receiptIsAnothers(let receipt, let other): loseReceipt(receipt, to: other, in: &draft)
         case .triedAgain(let other): noteRetry(&draft, as: other)
@@ -273,6 +280,7 @@ package struct RecordMachine: Sendable {
         }
         draft.record.meaning = reason
         draft.record.chargeAgain = "yes"
+        closeDoublesOfUnsent(&draft)
         draft.move(to: .rejected, source: source, meaning: reason)
     }
 

@@ -187,10 +187,11 @@ package enum RecordCoding {
         }
         if let countedAt = record.countedAt { writer.optional("counted_ms", countedAt.milliseconds) }
         writer.optional("fee_cents", record.feeCents)
-        if record.isDisputed {
-            writer.key("disputes")
+        for (name, disputes) in [("disputes", record.disputes), ("closed_disputes", record.closedDisputes)]
+        where !disputes.isEmpty {
+            writer.key(name)
             writer.beginArray()
-            for dispute in record.disputes { write(dispute, to: &writer) }
+            for dispute in disputes { write(dispute, to: &writer) }
             writer.endArray()
         }
         if let mark = record.limited { write(mark, to: &writer) }
@@ -246,15 +247,17 @@ package enum RecordCoding {
         guard let list = detail["disputes"]?.arrayValue else {
             return detail["disputed"] == true ? [Dispute(.contradiction)] : []
         }
-        return list.compactMap { item in
-            guard let kind = item["kind"]?.stringValue.flatMap(Dispute.Kind.init(rawValue:)) else { return nil }
-            return Dispute(
-                kind,
-                stated: item["stated"]?.stringValue,
-                expected: item["expected"]?.stringValue,
-                other: item["other"]?.stringValue.flatMap { RecordID($0) }
-            )
-        }
+        return list.compactMap(dispute)
+    }
+
+    private static func dispute(_ item: JSON) -> Dispute? {
+        guard let kind = item["kind"]?.stringValue.flatMap(Dispute.Kind.init(rawValue:)) else { return nil }
+        return Dispute(
+            kind,
+            stated: item["stated"]?.stringValue,
+            expected: item["expected"]?.stringValue,
+            other: item["other"]?.stringValue.flatMap { RecordID($0) }
+        )
     }
 
     /// Reads a row of `selected`.
@@ -352,6 +355,7 @@ package enum RecordCoding {
         record.feeCents = detail["fee_cents"]?.integerValue
         record.isCountedByUs = detail["counted_by_us"] == true
         record.disputes = disputes(detail)
+        record.closedDisputes = detail["closed_disputes"]?.arrayValue?.compactMap(dispute) ?? []
         record.reversals = reversals(detail)
         record.resolution = Resolution(detail["resolution"])
         record.limited = limited(detail)
