@@ -56,14 +56,17 @@ struct `The end of a dispute` {
         }
     }
 
-    @Test func `takes M-Pesa's own receipt and amount, or those that it named beside them, and no others`() async throws {
+    @Test func `takes M-Pesa's own receipt and amount, or those it named beside them, and no others`() async throws {
         try await House.with { (house) async throws in
             let id = try #require(await house.collect().record)
             try await house.callback(id, says: paid)
             try await house.callback(id, says: ["verdict": "succeeded", "receipt": "R7", "amount": 90])
             #expect(try await Set(house.record(id).disputes.map(\.kind)) == [.receipt, .amount])
 
-            for wrong: JSONObject in [["receipt": "R3", "amount": 100], ["receipt": "R1", "amount": 80], ["receipt": "R1"]] {
+            let others: [JSONObject] = [
+                ["receipt": "R3", "amount": 100], ["receipt": "R1", "amount": 80], ["receipt": "R1"],
+            ]
+            for wrong in others {
                 #expect(try await say("succeeded", of: id, wrong, in: house).code == .invalidArgument, "\(wrong)")
             }
             #expect(try await say("succeeded", of: id, ["receipt": "R7", "amount": 90], in: house).code == nil)

@@ -60,7 +60,8 @@ extension FeedEvent.Kind {
         case .reversed: "all of it has gone back"
         case .corrected: "M-Pesa has stated only now when the money moved, or what it cost"
         case .disputed: "what M-Pesa says contradicts what stands"
-        case .undisputed: "nothing contradicts it any more: a person has looked it up, or what it might have doubled never left"
+        case .undisputed:
+            "nothing contradicts it any more: a person has looked it up, or what it might have doubled never left"
         case .needsPerson: "M-Pesa stated no outcome, and a person must look"
         case .approvalRequested: "a rule asks people before it may leave"
         case .approvalDue: "it asks once more: the time is nearly over"

@@ -82,7 +82,8 @@ package struct FeedEvent: Sendable, Equatable {
         package var isEnd: Bool {
             switch self {
             case .succeeded, .failed, .cancelled, .expired, .withdrawn, .lateSuccess, .reversed: true
-            case .corrected, .disputed, .undisputed, .needsPerson, .approvalRequested, .approvalDue, .approvalDecided: false
+            case .corrected, .disputed, .undisputed, .needsPerson, .approvalRequested, .approvalDue, .approvalDecided:
+                false
             case .batchRequested, .batchDue, .batchReleased, .batchPaused, .batchCompleted: false
             case .taskSucceeded, .taskFailed, .taskCancelled: false
             case .keyRevoked, .credentialChanged, .planChanged, .limitNear, .limitReached: false

@@ -105,7 +105,8 @@ package struct Resolutions: Sendable {
                 "this is the receipt of the payment itself; expected that of its reversal."
             )
         }
-        guard let asked = record.intent.amount?.amount, let amount, asked == amount || record.isSaid(amount: amount) else {
+        guard let asked = record.intent.amount?.amount, let amount, asked == amount || record.isSaid(amount: amount)
+        else {
             let asked = record.intent.amount.map { "\($0.amount)" } ?? "an unknown amount"
             throw GatewayError.wrong(
                 "amount",

@@ -88,7 +88,8 @@ extension Settlement {
     private func freedTwins(by step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
         var moves: [Move] = []
         for effect in step.effects {
-            guard case .freeTwin(let other) = effect, let found = try await records.record(other, of: step.record) else {
+            guard case .freeTwin(let other) = effect, let found = try await records.record(other, of: step.record)
+            else {
                 continue
             }
             if let move = move(.noDouble(step.record.id), on: found, at: step.event.at) { moves.append(move) }

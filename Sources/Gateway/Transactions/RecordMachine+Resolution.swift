@@ -13,7 +13,8 @@ extension RecordMachine {
         }
         // What was said before holds no longer, and neither does the receipt that came with it; nor does M-Pesa's, of what
         // did not move after all.
-        if record.hasUnconfirmedReceipt || record.hasMoved && resolution.outcome == .failed { draft.record.receipt = nil }
+        let isTakenBack = record.hasMoved && resolution.outcome == .failed
+        if record.hasUnconfirmedReceipt || isTakenBack { draft.record.receipt = nil }
         draft.record.resolution = resolution
         if record.state.isEnded, !record.hasMoved, resolution.outcome == .succeeded {
             draft.effects.insert(.announceLateSuccess)
