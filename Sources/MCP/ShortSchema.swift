@@ -6,8 +6,8 @@ import OrderedJSON
 /// go the insides of members, then words, then of members that need not be there all but their names, and those too; at
 /// last only the names are left of what must be there. The whole one is what REST shows.
 enum ShortSchema {
-    /// So long a tool is at most, with its schemas: about 600 tokens, of four bytes and a little each.
-    static let toolBytesMax = 2_400
+    /// So long a tool is at most, with its schemas: 600 tokens, of four bytes each as a tokenizer reads such texts.
+    static let toolBytesMax = 2_380
 
     /// How much is shown.
     private struct Step {

@@ -8,10 +8,10 @@ import PluginKit
 let bulkPaymentDescriptor: JSONObject = [
     "name": "mpesa_bulk_payment",
     "operation": "payout",
-    "title": "Pay many customers (B2C)",
+    "title": "Pay many customers",
     "description": """
-    Makes a batch of payouts, which leaves once a person releases it. Wrong rows are all named, and nothing is kept. Ask \
-    batches_show for its progress; never send it again under another batch_id.
+    A batch of payouts (B2C), which leaves once a person releases it. Wrong rows are all named, and nothing is kept. \
+    batches_show has its progress; never send it under another batch_id.
     """,
     "examples": [
         [
@@ -41,7 +41,7 @@ let bulkPaymentDescriptor: JSONObject = [
                             "type": "string", "minLength": 9, "maxLength": 32,
                             "description": "Such as 07XXXXXXXX.",
                         ],
-                        "amount": ["type": "integer", "minimum": 1, "description": "Whole Kenyan shillings."],
+                        "amount": ["type": "integer", "minimum": 1, "description": "Whole KES."],
                         "account_reference": ["type": "string", "minLength": 1, "maxLength": 100],
                         "remarks": ["type": "string", "minLength": 2, "maxLength": 100],
                         "command_id": [

@@ -11,12 +11,12 @@ package enum BatchArguments {
     package static let schemas: JSONObject = [
         "batch_id": [
             "type": "string", "pattern": .string(BatchID.pattern),
-            "description": "Your own, such as payroll-11; reuse it when you retry.",
+            "description": "Such as payroll-11; reuse it when you retry.",
         ],
         "batch_name": ["type": "string", "minLength": 1, "maxLength": 100, "description": "A name for people."],
         "not_before_ms": [
             "type": "integer", "minimum": 0,
-            "description": "In Unix ms; at most 60 days ahead.",
+            "description": "Unix ms; at most 60 days ahead.",
         ],
         "confirmed_rows": [
             "type": "array", "items": ["type": "integer", "minimum": 1], "maxItems": 10_000,
@@ -24,12 +24,12 @@ package enum BatchArguments {
         ],
         "repeats": [
             "type": "string", "pattern": .string(BatchID.pattern),
-            "description": "Id of the batch that a person lets be paid again.",
+            "description": "The batch that a person lets be paid again.",
         ],
-        "validate_only": ["type": "boolean", "description": "Checks; keeps and sends nothing."],
+        "validate_only": ["type": "boolean", "description": "Keeps and sends nothing."],
         "release": [
             "type": "boolean",
-            "description": "At once, if no rule asks for a person; never an agent's.",
+            "description": "At once, where no rule asks; never an agent's.",
         ],
     ]
 
@@ -37,8 +37,7 @@ package enum BatchArguments {
     static let words = """
 
 
-        The same batch_id or idempotency key is one batch, however often it is sent; without either, the same payments \
-        and name are for seven days (is_earlier).
+        One batch_id or idempotency_key is one batch; without either, the same payments and name are for seven days.
         """
 }
 

@@ -158,7 +158,7 @@ package final class CallSchemas: Sendable {
 
     private static let accountSchema: JSON = [
         "type": "string", "pattern": .string(AccountName.pattern),
-        "description": "The M-Pesa account; the default one if left out.",
+        "description": "Default if left out.",
     ]
 
     private static func waitSchema(_ tool: ToolDescriptor) -> JSON {
@@ -174,7 +174,7 @@ package final class CallSchemas: Sendable {
     private static let keySchema: JSON = [
         "type": "string", "pattern": "^[!-~]{1,255}$",
         "description":
-            "One for each payment or reversal, of at most 255 letters and signs; the same whenever you retry.",
+            "One for each payment or reversal; the same whenever you retry.",
     ]
 
     private static let batchKeySchema: JSON = [
