@@ -26,6 +26,9 @@ package struct Dispute: Sendable, Equatable {
         case reversedTooMuch = "reversed_too_much"
         /// M-Pesa states another end than a person who had looked it up.
         case resolution
+
+        /// Whether it is about what M-Pesa says of this one; that another may be the same payment is not.
+        var isOfEnd: Bool { self != .possibleDouble }
     }
 
     /// What contradicts what.
@@ -73,7 +76,7 @@ extension Record {
     static let disputesMax = 8
 
     /// Whether M-Pesa contradicts what is known of it; that another record may be the same payment does not.
-    package var isContradicted: Bool { disputes.contains { $0.kind != .possibleDouble } }
+    package var isContradicted: Bool { disputes.contains { $0.kind.isOfEnd } }
 
     /// Whether charging or paying again is safe, as callers are told: never `yes` while M-Pesa contradicts itself.
     package var advice: String? {

@@ -25,8 +25,10 @@ package struct Resolution: Sendable, Equatable {
     package let by: String
     /// When.
     package let at: Timestamp
-    /// Whether M-Pesa has said the same since.
+    /// Whether M-Pesa has said the same, before or since.
     package var isConfirmed = false
+    /// Whether M-Pesa's own word was contradicted by nothing when it was said: that proves what it did without it.
+    package var isAgreement = false
 
     /// Gathers them.
     package init(outcome: Outcome, receipt: String?, evidence: String, by: String, at: Timestamp) {
@@ -47,8 +49,8 @@ extension Resolution {
         writer.optional("evidence", evidence)
         writer.optional("by", by)
         writer.optional("at_ms", at.milliseconds)
-        if isConfirmed {
-            writer.key("confirmed")
+        for (name, isSet) in [("confirmed", isConfirmed), ("agreed", isAgreement)] where isSet {
+            writer.key(name)
             writer.bool(true)
         }
         writer.endObject()
@@ -65,6 +67,7 @@ extension Resolution {
             at: Timestamp(milliseconds: json["at_ms"]?.integerValue ?? 0)
         )
         isConfirmed = json["confirmed"] == true
+        isAgreement = json["agreed"] == true
     }
 }
 
@@ -97,15 +100,17 @@ extension Record {
 }
 
 extension Record {
-    /// Whether a person who has looked it up may say what became of it, because something contradicts how it ended.
+    /// Whether a person who has looked it up may say what became of it, because something contradicts how it ended, or did
+    /// until somebody said so, who may have been wrong.
     ///
     /// What never left has not moved. M-Pesa's own success is taken back only where M-Pesa itself has stated the opposite
     /// too, and nothing was given back of it.
     package func mayBeJudged(as outcome: Resolution.Outcome) -> Bool {
-        guard recordClass == .transaction, state.isEnded, isDisputed else { return false }
+        let wasDisputed = resolution != nil && !closedDisputes.isEmpty
+        guard recordClass == .transaction, state.isEnded, isDisputed || wasDisputed else { return false }
         if hasEnded(as: outcome) { return true }
         switch outcome {
-        case .succeeded: return sentAt != nil && state != .withdrawn
+        case .succeeded: return sentAt != nil && state != .withdrawn && isCalledPaid
         case .failed: return direction != .reverse && reversals.isEmpty && isCalledFailed
         }
     }
@@ -122,12 +127,30 @@ extension Record {
         return state == resolution.outcome.state
     }
 
+    /// Whether M-Pesa has named this receipt beside the one that is known.
+    func isNamed(_ receipt: String) -> Bool {
+        state == .succeeded && (disputes + closedDisputes).contains { $0.kind == .receipt && $0.stated == receipt }
+    }
+
+    /// Whether M-Pesa has said anything of it that it would not of what did not move.
+    ///
+    /// What is given back by a reversal's success is not taken again: of one, M-Pesa itself must have called it paid.
+    private var isCalledPaid: Bool {
+        (disputes + closedDisputes)
+            .contains { dispute in
+                if dispute.kind == .noReceipt { return true }
+                let saysSo = dispute.stated == RecordState.succeeded.rawValue
+                return direction == .reverse ? saysSo : saysSo || dispute.kind.isOfEnd
+            }
+    }
+
     /// Whether M-Pesa has stated a failure against it.
     private var isCalledFailed: Bool {
         let failures = [RecordState.failed, .cancelled, .expired].map(\.rawValue)
-        return disputes.contains { dispute in
-            [.contradiction, .resolution].contains(dispute.kind) && dispute.stated.map(failures.contains) == true
-        }
+        return (disputes + closedDisputes)
+            .contains { dispute in
+                [.contradiction, .resolution].contains(dispute.kind) && dispute.stated.map(failures.contains) == true
+            }
     }
 }
 

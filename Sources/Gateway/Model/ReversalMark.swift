@@ -22,7 +22,7 @@ extension Record {
         // What was said of it otherwise may be what cannot be read.
         if isDamaged { return false }
         return switch state {
-        case .failed, .cancelled, .expired, .rejected, .withdrawn: !isContradicted && resolution == nil
+        case .failed, .cancelled, .expired, .rejected, .withdrawn: !isContradicted && resolution?.isAgreement != false
         case .draft, .released, .created, .sending, .accepted, .unknown, .reconciling, .manual, .succeeded, .reversed,
             .noAnswer:
             false

@@ -312,7 +312,10 @@ extension Explanation {
     }
 
     private static func end(_ record: Record) -> String {
-        let word = record.resolution.map { $0.isConfirmed ? "A person and M-Pesa" : "A person" } ?? "M-Pesa"
+        let word =
+            record.resolution.flatMap { said in
+                record.hasEnded(as: said.outcome) ? said.isConfirmed ? "A person and M-Pesa" : "A person" : nil
+            } ?? "M-Pesa"
         switch record.state {
         case .succeeded: return "\(word) said that the money moved."
         case .reversed: return "The money moved, and all of it moved back."
@@ -335,7 +338,9 @@ extension Explanation {
             return ["What is wanted still is asked for as a new payment, with a new key."]
         case .withdrawn: return ["What is wanted still is paid by another batch (batches.retry, withdrawn)."]
         default:
-            let again = record.batch == nil ? [] : ["Where it is wanted still, another batch pays it (batches.retry)."]
+            let again =
+                record.batch == nil || record.isDisputed
+                ? [] : ["Where it is wanted still, another batch pays it (batches.retry)."]
             return again + [
                 record.advice == "yes"
                     ? "It may be asked for again, with a new key."

@@ -25,6 +25,14 @@ package struct Resolutions: Sendable {
         return
             try await settlement.settle(record) { current throws(GatewayError) in
                 if let known = current.resolution, known.says(what: resolution), !current.isDisputed { return nil }
+                // Whoever looked could not see what was said since.
+                if let news = current.disputes.first(where: { !record.disputes.contains($0) }) {
+                    throw GatewayError(
+                        .conflict,
+                        "This has come meanwhile: \(news.text) Look again.",
+                        record: record.id
+                    )
+                }
                 let rules = settlement.machine(for: current).rules
                 try Resolutions.check(current, as: resolution, rules)
                 try Resolutions.check(resolution, amount: amount, of: current, besides: taken, rules)
@@ -96,7 +104,7 @@ package struct Resolutions: Sendable {
         guard let receipt = resolution.receipt else {
             throw GatewayError.wrong("receipt", "expected the receipt in the M-Pesa statement.")
         }
-        if let known = record.receipt, known != receipt, !record.hasUnconfirmedReceipt, !record.isSaid(receipt) {
+        if let known = record.receipt, known != receipt, !record.hasUnconfirmedReceipt, !record.isNamed(receipt) {
             throw GatewayError.wrong("receipt", "M-Pesa has named \(known) for this transaction.")
         }
         if receipt == taken {
@@ -105,12 +113,14 @@ package struct Resolutions: Sendable {
                 "this is the receipt of the payment itself; expected that of its reversal."
             )
         }
-        guard let asked = record.intent.amount?.amount, let amount, asked == amount || record.isSaid(amount: amount)
-        else {
+        guard let asked = record.intent.amount?.amount, asked == amount else {
             let asked = record.intent.amount.map { "\($0.amount)" } ?? "an unknown amount"
             throw GatewayError.wrong(
                 "amount",
-                "expected what the statement says, which must be what was asked for: \(asked)."
+                """
+                expected what the statement says, which must be what was asked for: \(asked). Of what moved otherwise nobody's \
+                word makes that: it stays disputed.
+                """
             )
         }
     }
@@ -122,20 +132,10 @@ extension Record {
         guard isDisputed else { return nil }
         return hasMoved
             ? """
-            M-Pesa has said that this money moved, and never that it did not, or it was given back since: a person's word \
-            does not undo that. Where the statement has its line, say so (succeeded); where it has none, ask M-Pesa.
+            M-Pesa has said that this money moved. A person's word undoes that only of a payment that M-Pesa has called \
+            failed too, and of which no reversal was asked for. Where the statement has its line, say so (succeeded).
             """
-            : "Nothing of this has left, so it has not moved. Say so (failed)."
-    }
-
-    /// Whether M-Pesa has named this receipt beside the one that is known.
-    fileprivate func isSaid(_ receipt: String) -> Bool {
-        state == .succeeded && disputes.contains { $0.kind == .receipt && $0.stated == receipt }
-    }
-
-    /// Whether M-Pesa has named this amount instead of what was asked for.
-    fileprivate func isSaid(amount: Int64) -> Bool {
-        disputes.contains { $0.kind == .amount && $0.stated == "\(amount)" }
+            : "Nothing of this has left, or M-Pesa has said that it did not move, and nothing else. Say so (failed)."
     }
 }
 

@@ -47,7 +47,9 @@ extension Settlement {
         let mistaken = others.mistaken.flatMap { holder in
             step.record.receipt.flatMap { move(.receiptIsAnothers($0, step.record.id), on: holder, at: step.event.at) }
         }
-        return try await (mistaken.map { [$0] } ?? []) + [own] + sharing(others.id, by: step) + consequences(of: step)
+        let moved = mistaken.map { [$0.before.id: $0.step.record] } ?? [:]
+        return try await (mistaken.map { [$0] } ?? []) + [own] + sharing(others.id, by: step)
+            + consequences(of: step, besides: moved)
     }
 
     /// Who has a receipt that M-Pesa names for another, where a person alone has said that it is theirs.
@@ -73,14 +75,18 @@ extension Settlement {
     /// What a step does to other records, in the same commit: a reversal that succeeds gives back so much of its original;
     /// a success that came late, or of what had let go of its customer, and what was begun since for the same customer and
     /// amount name each other; a reversal that may have moved after all keeps its sum.
-    func consequences(of step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
+    func consequences(
+        of step: RecordMachine.Step,
+        besides moved: [RecordID: Record] = [:]
+    ) async throws(GatewayError) -> [Move] {
         let freed = try await freedTwins(by: step)
         if !freed.isEmpty { return freed }
         if step.record.direction == .reverse {
             return try await step.effects.contains(.reverseOriginal) ? reversing(by: step) : doubting(by: step)
         }
         guard step.effects.contains(.nameTwins) else { return [] }
-        let twins = try await records.laterTwins(of: step.record, limit: twinsMax)
+        // One that gives up its receipt in the same commit is as it is by then.
+        let twins = try await records.laterTwins(of: step.record, limit: twinsMax).map { moved[$0.id] ?? $0 }
         return doubles(of: step.record, twins, at: step.event.at)
     }
 

@@ -1,6 +1,6 @@
 // How a dispute ends: a person has looked it up, or the payment that this might have been made twice as never left.
 extension RecordMachine {
-    /// Ends those that `isOver` says of; they are kept apart, so that what is said once more is nothing new.
+    /// Ends those that `isOver` says of; they are kept apart, because what was said stays said.
     ///
     /// - Returns: Those that it ended.
     @discardableResult
@@ -15,8 +15,8 @@ extension RecordMachine {
 
     /// What never left is nobody's double, and whoever was named as such is told.
     func closeDoublesOfUnsent(_ draft: inout Draft) {
-        // Of a second sending the first has left.
-        guard draft.record.sentAt == nil else { return }
+        // What was begun may have left: M-Pesa says of some that it did not look at them.
+        guard draft.record.sentAt == nil, draft.record.attempts == 0 else { return }
         for dispute in closeDisputes(&draft, where: { $0.kind == .possibleDouble }) {
             if let other = dispute.other { draft.effects.insert(.freeTwin(other)) }
         }

@@ -68,9 +68,9 @@ extension RecordMachine {
     /// Keeps a dispute, once; answers whether it is a new one.
     @discardableResult
     func raise(_ dispute: Dispute, in draft: inout Draft) -> Bool {
-        guard !draft.record.disputes.contains(dispute), !draft.record.closedDisputes.contains(dispute),
-            draft.record.disputes.count < Record.disputesMax
-        else { return false }
+        guard !draft.record.disputes.contains(dispute), draft.record.disputes.count < Record.disputesMax else {
+            return false
+        }
         draft.record.disputes.append(dispute)
         draft.effects.insert(.raiseDispute)
         return true
@@ -240,7 +240,8 @@ extension RecordMachine {
     private func reconsider(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
         let record = draft.record
         guard let end = evidence.verdict.endState else {
-            if record.resolution?.outcome == .failed, record.state == .failed, evidence.showsArrival {
+            let isPersons = record.resolution?.outcome == .failed && record.resolution?.isConfirmed == false
+            if isPersons, record.state == .failed, evidence.showsArrival {
                 let stated = Dispute(.resolution, stated: evidence.verdict.rawValue, expected: "failed")
                 return dispute([stated], evidence, from: source, in: &draft)
             }

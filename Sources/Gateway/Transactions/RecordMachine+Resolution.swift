@@ -15,6 +15,7 @@ extension RecordMachine {
         // did not move after all.
         let isTakenBack = record.hasMoved && resolution.outcome == .failed
         if record.hasUnconfirmedReceipt || isTakenBack { draft.record.receipt = nil }
+        if isTakenBack { draft.record.feeCents = nil }
         draft.record.resolution = resolution
         if record.state.isEnded, !record.hasMoved, resolution.outcome == .succeeded {
             draft.effects.insert(.announceLateSuccess)
@@ -35,8 +36,10 @@ extension RecordMachine {
     private func agree(_ draft: inout Draft, with resolution: Resolution) {
         var resolution = resolution
         resolution.isConfirmed = true
+        resolution.isAgreement = !draft.record.isContradicted
         draft.record.resolution = resolution
-        draft.record.receipt = resolution.receipt ?? draft.record.receipt
+        // Of two that M-Pesa has named; one that a person alone has seen is theirs, and stays in what they said.
+        if let receipt = resolution.receipt, draft.record.isNamed(receipt) { draft.record.receipt = receipt }
         closeDisputes(&draft)
         if draft.record.hasMoved {
             draft.record.chargeAgain = "no"

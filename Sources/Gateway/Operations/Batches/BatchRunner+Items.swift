@@ -207,6 +207,6 @@ extension Record {
     ///
     /// Only then is its row paid by another try: what a person has said of it is no proof.
     var hasFailedForCertain: Bool {
-        (state == .failed || state == .rejected) && !isDisputed && resolution == nil && !isDamaged
+        (state == .failed || state == .rejected) && !isDisputed && resolution?.isAgreement != false && !isDamaged
     }
 }
