@@ -88,11 +88,13 @@ extension Explanation {
         }
         if record.isDisputed {
             let said = record.disputes.map(\.text).joined(separator: " ")
+            parts.can.removeAll { $0 == Self.nothing || $0 == Self.nothingElse }
             parts.can.append("A manager looks it up in the M-Pesa statement: \(said)")
             if record.state.isEnded {
                 parts.owner = .manager
-                parts.can.removeAll { $0 == Self.nothing }
                 parts.can.append(Self.resolve)
+            } else if !record.state.isHeld {
+                parts.can.append("Do not repeat it under another key.")
             }
         }
         self.init(
@@ -230,6 +232,7 @@ extension Explanation {
     // MARK: What may have left
 
     private static let nothing = "Nothing needs to be done."
+    private static let nothingElse = "Nothing needs to be done; do not repeat it under another key."
     private static let resolve =
         "A manager who has looked it up in the M-Pesa statement says what became of it (transactions.resolve)."
 
@@ -254,7 +257,7 @@ extension Explanation {
                 waitsFor: "M-Pesa's answer to it.",
                 until: record.updatedAt + rules.sendingMax,
                 owner: .mpesa,
-                can: ["Nothing needs to be done; do not repeat it under another key."]
+                can: [nothingElse]
             )
         case .accepted:
             return Parts(
@@ -263,7 +266,7 @@ extension Explanation {
                     ? "The customer's answer on their phone, and M-Pesa's message." : "M-Pesa's message.",
                 until: horizon,
                 owner: .mpesa,
-                can: ["Nothing needs to be done; do not repeat it under another key."]
+                can: [nothingElse]
             )
         case .manual:
             return Parts(
