@@ -264,7 +264,7 @@ package struct Record: Sendable, Equatable, CustomStringConvertible {
         get { place.values.disputes }
         set { own().values.disputes = newValue }
     }
-    /// Those that a person has cleared up, or that turned out to be none, the oldest first; said again they are nothing new.
+    /// Those that a person has cleared up, or that turned out to be none, the oldest first; said again they are disputes again.
     package var closedDisputes: [Dispute] {
         get { place.values.closedDisputes }
         set { own().values.closedDisputes = newValue }

@@ -36,7 +36,8 @@ extension RecordMachine {
     private func agree(_ draft: inout Draft, with resolution: Resolution) {
         var resolution = resolution
         resolution.isConfirmed = true
-        resolution.isAgreement = !draft.record.isContradicted
+        // What a person's word was needed for once is proven by no later one.
+        resolution.isAgreement = !draft.record.isContradicted && draft.record.resolution?.isAgreement != false
         draft.record.resolution = resolution
         // Of two that M-Pesa has named; one that a person alone has seen is theirs, and stays in what they said.
         if let receipt = resolution.receipt, draft.record.isNamed(receipt) { draft.record.receipt = receipt }
