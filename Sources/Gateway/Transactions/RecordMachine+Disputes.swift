@@ -8,7 +8,7 @@ extension RecordMachine {
         let closed = draft.record.disputes.filter(isOver)
         guard !closed.isEmpty else { return [] }
         draft.record.disputes.removeAll(where: isOver)
-        draft.record.closedDisputes = (draft.record.closedDisputes + closed).suffix(Record.disputesMax)
+        draft.record.keepClosed(closed)
         if !draft.record.isDisputed { draft.effects.insert(.announceUndisputed) }
         return closed
     }
@@ -31,5 +31,31 @@ extension RecordMachine {
             source: "host",
             meaning: "No double: the transaction \(other), which might have been the same payment, has never left."
         )
+    }
+}
+
+extension Record {
+    /// Keeps disputes that are over, each once; where there are too many, what is about its end longest.
+    fileprivate mutating func keepClosed(_ closed: [Dispute]) {
+        let all = closedDisputes.filter { !closed.contains($0) } + closed
+        let surplus = max(0, all.count - Record.disputesMax)
+        let doubles = all.indices.filter { !all[$0].kind.isOfEnd }
+        let others = all.indices.filter { all[$0].kind.isOfEnd }
+        let left = Set((doubles + others).prefix(surplus))
+        closedDisputes = all.indices.filter { !left.contains($0) }.map { all[$0] }
+    }
+
+    /// Takes in one more dispute; what is about its end has room before what is not.
+    ///
+    /// - Returns: Whether there was room.
+    mutating func take(_ dispute: Dispute) -> Bool {
+        if disputes.count >= Record.disputesMax {
+            guard dispute.kind.isOfEnd, let index = disputes.firstIndex(where: { !$0.kind.isOfEnd }) else {
+                return false
+            }
+            disputes.remove(at: index)
+        }
+        disputes.append(dispute)
+        return true
     }
 }

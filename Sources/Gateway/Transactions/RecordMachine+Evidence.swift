@@ -68,10 +68,7 @@ extension RecordMachine {
     /// Keeps a dispute, once; answers whether it is a new one.
     @discardableResult
     func raise(_ dispute: Dispute, in draft: inout Draft) -> Bool {
-        guard !draft.record.disputes.contains(dispute), draft.record.disputes.count < Record.disputesMax else {
-            return false
-        }
-        draft.record.disputes.append(dispute)
+        guard !draft.record.disputes.contains(dispute), draft.record.take(dispute) else { return false }
         draft.effects.insert(.raiseDispute)
         return true
     }
