@@ -49,6 +49,25 @@ struct `Rows of a batch that are struck` {
         }
     }
 
+    @Test func `are nobody's double any more`() async throws {
+        try await House.forBatches { (house) async throws in
+            let paid = try #require(await house.pay(phone: "254711010001").record)
+            try await house.callback(paid, says: ["verdict": "failed", "code": "1", "charge_again": "yes"])
+            house.clock.advance(.seconds(61))
+            try await agreeing(house)
+            _ = await house.batch("b", of: House.payments(3))
+            let row = try #require(try await house.items("b").first).id
+            try await house.callback(paid, says: ["verdict": "succeeded", "receipt": "R1", "amount": 100])
+            #expect(try await house.record(paid).disputes == [Dispute(.possibleDouble, other: row)])
+
+            _ = try await house.gateway.batches.strike("b", rows: [1, 2], by: house.releaser("first"), because: wrong)
+            for id in [paid, row] {
+                let record = try await house.record(id)
+                #expect(!record.isDisputed && record.closedDisputes.map(\.kind) == [.possibleDouble])
+            }
+        }
+    }
+
     @Test func `make what people agree to another one, which nobody agrees to unseen`() async throws {
         try await House.forBatches { (house) async throws in
             try await agreeing(house)

@@ -6,20 +6,6 @@ import Testing
 
 /// Whatever contradicts how a payment ended is over once somebody has looked it up, or once its double never left.
 struct `The end of a dispute` {
-    private func say(
-        _ outcome: String,
-        of id: RecordID,
-        _ more: JSONObject = [:],
-        in house: House
-    ) async throws -> ActionReply {
-        let ann = try await house.addPerson("ann\(house.clock.entropy.identifier())", role: .manager)
-        var arguments: JSONObject = [
-            "id": .string("\(id)"), "outcome": .string(outcome), "evidence": "statement of 26 November, line 4",
-        ]
-        for (name, value) in more { arguments[name] = value }
-        return await house.ask("transactions.resolve", .object(arguments), as: ann.token)
-    }
-
     private func told(in house: House) async throws -> [FeedEvent] {
         try await house.store.feed(lane: FeedReader.lane, after: 0, limit: 100).map(\.event)
     }
@@ -40,7 +26,7 @@ struct `The end of a dispute` {
     @Test func `is a person's word, with what was seen, told to whoever follows`() async throws {
         try await House.with { (house) async throws in
             let (first, second) = try await double(in: house)
-            let reply = try await say("succeeded", of: first, ["receipt": "R1", "amount": 100], in: house)
+            let reply = try await house.say("succeeded", of: first, ["receipt": "R1", "amount": 100])
 
             #expect(reply.code == nil && reply.data["disputed"] == nil && reply.data["status"] == "SUCCESS")
             let record = try await house.record(first)
@@ -69,9 +55,9 @@ struct `The end of a dispute` {
                 ["receipt": "R3", "amount": 100], ["receipt": "R7", "amount": 90], ["receipt": "R1"],
             ]
             for wrong in others {
-                #expect(try await say("succeeded", of: id, wrong, in: house).code == .invalidArgument, "\(wrong)")
+                #expect(try await house.say("succeeded", of: id, wrong).code == .invalidArgument, "\(wrong)")
             }
-            #expect(try await say("succeeded", of: id, ["receipt": "R7", "amount": 100], in: house).code == nil)
+            #expect(try await house.say("succeeded", of: id, ["receipt": "R7", "amount": 100]).code == nil)
             let record = try await house.record(id)
             #expect(record.receipt == "R7" && !record.isDisputed)
         }
@@ -83,7 +69,7 @@ struct `The end of a dispute` {
             try await house.callback(id, says: paid)
             try await house.callback(id, says: ["verdict": "failed", "code": "1"])
             for _ in 0..<2 {
-                #expect(try await say("succeeded", of: id, ["receipt": "R1", "amount": 100], in: house).code == nil)
+                #expect(try await house.say("succeeded", of: id, ["receipt": "R1", "amount": 100]).code == nil)
                 #expect(try await !house.record(id).isDisputed)
                 try await house.callback(id, says: ["verdict": "failed", "code": "1"])
                 #expect(try await house.record(id).isDisputed)
@@ -104,14 +90,14 @@ struct `The end of a dispute` {
             house.clock.advance(Resolutions.failedAfter)
             if wasPaid {
                 try await house.callback(second, says: ["verdict": "succeeded", "code": "0"])
-                #expect(try await say("failed", of: second, in: house).code == nil)
+                #expect(try await house.say("failed", of: second).code == nil)
             }
             try await house.callback(first, says: paid)
             #expect(try await house.record(second).disputes == [Dispute(.possibleDouble, other: first)])
             // That another may be the same says nothing against M-Pesa's word of this one.
             let seen: JSONObject = ["receipt": "R2", "amount": 100]
-            if !wasPaid { #expect(try await say("succeeded", of: second, seen, in: house).code == .conflict) }
-            #expect(try await say("failed", of: second, in: house).code == nil)
+            if !wasPaid { #expect(try await house.say("succeeded", of: second, seen).code == .conflict) }
+            #expect(try await house.say("failed", of: second).code == nil)
             let record = try await house.record(second)
             #expect(record.hasMovedNothing == !wasPaid && record.state == .failed && !record.isDisputed)
         }
@@ -123,11 +109,11 @@ struct `The end of a dispute` {
                 let id = try #require(await house.pay().record)
                 try await house.callback(id, says: ["verdict": "failed", "code": "1", "charge_again": "yes"])
                 try await house.callback(id, says: ["verdict": "succeeded", "code": "0"])
-                #expect(try await say("failed", of: id, in: house).code == .conflict)
+                #expect(try await house.say("failed", of: id).code == .conflict)
                 house.clock.advance(Resolutions.failedAfter)
 
                 let seen: JSONObject = outcome == "failed" ? [:] : ["receipt": "R1", "amount": 100]
-                #expect(try await say(outcome, of: id, seen, in: house).code == nil)
+                #expect(try await house.say(outcome, of: id, seen).code == nil)
                 let record = try await house.record(id)
                 #expect(!record.isDisputed && record.advice == (outcome == "failed" ? "yes" : "no"))
                 #expect(record.state == (outcome == "failed" ? .failed : .succeeded))
@@ -147,7 +133,7 @@ struct `The end of a dispute` {
             for (outcome, more, state): (String, JSONObject, RecordState) in [
                 ("failed", [:], .failed), ("succeeded", seen, .succeeded), ("failed", [:], .failed),
             ] {
-                #expect(try await say(outcome, of: id, more, in: house).code == nil, "\(outcome)")
+                #expect(try await house.say(outcome, of: id, more).code == nil, "\(outcome)")
                 let record = try await house.record(id)
                 #expect(record.state == state && !record.isDisputed)
                 #expect(record.receipt == (state == .failed ? nil : "R1"))
@@ -160,13 +146,13 @@ struct `The end of a dispute` {
             let id = try #require(await house.collect().record)
             try await house.callback(id, says: paid)
             house.clock.advance(Resolutions.failedAfter)
-            #expect(try await say("failed", of: id, in: house).code == .conflict)
+            #expect(try await house.say("failed", of: id).code == .conflict)
             try await house.callback(id, says: ["verdict": "succeeded", "receipt": "R1", "amount": 90])
-            #expect(try await say("failed", of: id, in: house).error?.message.contains("undoes that only") == true)
+            #expect(try await house.say("failed", of: id).error?.message.contains("undoes that only") == true)
             #expect(try await house.record(id).state == .succeeded)
 
             try await house.callback(id, says: ["verdict": "failed", "code": "1"])
-            #expect(try await say("failed", of: id, in: house).code == nil)
+            #expect(try await house.say("failed", of: id).code == nil)
             let record = try await house.record(id)
             #expect(record.state == .failed && record.receipt == nil && !record.isDisputed)
             // What M-Pesa proves afterwards counts all the same.
@@ -174,7 +160,7 @@ struct `The end of a dispute` {
             let after = try await house.record(id)
             #expect(after.state == .succeeded && after.receipt == "R1" && after.disputes.map(\.kind) == [.resolution])
             // And so does the statement, once more.
-            #expect(try await say("failed", of: id, in: house).code == nil)
+            #expect(try await house.say("failed", of: id).code == nil)
             #expect(try await house.record(id).state == .failed)
         }
     }
@@ -184,7 +170,7 @@ struct `The end of a dispute` {
             let id = try #require(await house.collect().record)
             try await house.callback(id, says: ["verdict": "failed", "code": "1"])
             house.clock.advance(Resolutions.failedAfter)
-            #expect(try await say("failed", of: id, in: house).code == .conflict)
+            #expect(try await house.say("failed", of: id).code == .conflict)
             #expect(try await house.record(id).resolution == nil)
         }
     }
@@ -206,10 +192,10 @@ struct `The end of a dispute` {
                 at: house.clock.entropy.now()
             )
             await #expect(throws: GatewayError.self) {
-                try await house.gateway.resolutions.resolve(seen, as: said, amount: nil)
+                try await house.gateway.resolutions.resolve(seen, as: said, amount: nil, seen: seen.version)
             }
             #expect(try await house.record(id).isDisputed)
-            #expect(try await say("failed", of: id, in: house).code == nil)
+            #expect(try await house.say("failed", of: id).code == nil)
         }
     }
 
@@ -220,7 +206,7 @@ struct `The end of a dispute` {
             house.clock.advance(.seconds(61))
             house.upstream.answer { _ in .unknown("the connection was cut") }
             let second = try #require(await house.collect().record)
-            #expect(try await say("succeeded", of: second, ["receipt": "R1", "amount": 100], in: house).code == nil)
+            #expect(try await house.say("succeeded", of: second, ["receipt": "R1", "amount": 100]).code == nil)
 
             try await house.callback(first, says: paid)
             let (one, two) = (try await house.record(first), try await house.record(second))

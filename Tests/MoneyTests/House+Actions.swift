@@ -127,3 +127,20 @@ extension House {
         return try await store.records(organization: owner ?? organization, before: nil, limit: 100)
     }
 }
+
+extension House {
+    /// A manager who has looked a transaction up says what became of it, of the version that stands now.
+    func say(
+        _ outcome: String,
+        of id: RecordID,
+        _ more: JSONObject = [:]
+    ) async throws -> ActionReply {
+        let ann = try await addPerson("ann\(clock.entropy.identifier())", role: .manager)
+        var arguments: JSONObject = [
+            "id": .string("\(id)"), "outcome": .string(outcome), "evidence": "statement of 26 November, line 4",
+        ]
+        arguments["version"] = try await .integer(Int64(record(id).version))
+        for (name, value) in more { arguments[name] = value == .null ? nil : value }
+        return await ask("transactions.resolve", .object(arguments), as: ann.token)
+    }
+}

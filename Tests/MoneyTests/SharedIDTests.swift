@@ -66,6 +66,25 @@ struct `An id that M-Pesa names to two records` {
         }
     }
 
+    @Test func `is told together with what may be the same payment`() async throws {
+        try await House.with { (house) async throws in
+            house.upstream.answer { _ in .unknown("the connection was cut") }
+            let first = try #require(await house.collect().record)
+            house.clock.advance(.seconds(601))
+            house.upstream.answer(with: taken("M1"))
+            let second = try #require(await house.collect().record)
+            let said: JSON = [
+                "verdict": "succeeded", "amount": 100, "receipt": "R1", "external_ids": ["fake_id": "M1"],
+            ]
+            try await house.callback(first, says: said)
+
+            let (one, two) = (try await house.record(first), try await house.record(second))
+            #expect(one.state == .succeeded && one.receipt == "R1" && two.state == .accepted)
+            #expect(Set(one.disputes.map(\.kind)) == [.sharedID, .possibleDouble])
+            #expect(Set(two.disputes.map(\.kind)) == [.sharedID, .possibleDouble])
+        }
+    }
+
     @Test func `does not stand against what names the second one's own id`() async throws {
         try await House.with { (house) async throws in
             house.upstream.answer(with: taken("M1"))

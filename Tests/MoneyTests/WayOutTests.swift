@@ -120,6 +120,7 @@ private struct Place {
             for (member, value): (String, JSON) in [
                 ("outcome", "succeeded"), ("receipt", "R1"), ("amount", 100), ("evidence", "statement, line 4"),
             ] { arguments[member] = value }
+            arguments["version"] = try await .integer(Int64(house.record(id).version))
         }
         let who =
             name == "transactions.withdraw" ? house.key.text : try await house.logIn(desk.manager.user)

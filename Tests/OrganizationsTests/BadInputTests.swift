@@ -198,7 +198,9 @@ struct `Bad input to an action` {
                 "webhooks.disable": ["id": hook], "webhooks.enable": ["id": hook], "webhooks.rotate": ["id": hook],
                 "webhooks.update": ["id": hook, "description": "other"],
             ]
-            let versioned = bureau.actions.sorted.filter { $0.input.document["properties"]?["version"] != nil }
+            // What a person says of a transaction is of its version too, and edits nothing here.
+            let versioned = bureau.actions.sorted
+                .filter { $0.input.document["properties"]?["version"] != nil && $0.name != "transactions.resolve" }
             #expect(Set(versioned.map(\.name)) == Set(edits.keys))
             let before = try await versions(bureau)
             for action in versioned {

@@ -53,6 +53,13 @@ package struct ResolutionActions: Sendable {
                     "type": "string", "minLength": 8, "maxLength": 500,
                     "description": "What was looked at: which statement, which line, by whom it was confirmed.",
                 ],
+                "version": [
+                    "type": "integer", "minimum": 0,
+                    "description": """
+                    The transaction's, as it was looked at; required where it is disputed. Where it has changed since, nothing \
+                    is done.
+                    """,
+                ],
             ],
             required: ["outcome", "evidence"],
             output: .data(TransactionDocument.schema),
@@ -73,7 +80,8 @@ package struct ResolutionActions: Sendable {
                 at: entropy.now()
             )
             let amount = use.arguments["amount"]?.integerValue
-            let record = try await resolutions.resolve(found, as: resolution, amount: amount)
+            let seen = use.arguments["version"]?.integerValue.flatMap { Int(exactly: $0) }
+            let record = try await resolutions.resolve(found, as: resolution, amount: amount, seen: seen)
             var writer = JSONWriter(capacity: 1024)
             PluginDocuments.write(record, to: &writer)
             return .data(writer.bytes)

@@ -260,10 +260,14 @@ package enum TransactionDocument {
             "disputed": ["type": "boolean"], "disputes": ["type": "array", "items": ["type": "object"]],
             "resolution": [
                 "type": "object", "required": ["outcome", "evidence", "by", "at_ms"],
-                "description": "What a person said of it, where M-Pesa stated no outcome.",
+                "description": """
+                What a person said of it, where M-Pesa stated no outcome or contradicted itself. confirmed: M-Pesa says the \
+                same; agreed: by its word alone, which nothing contradicts; own_receipt: M-Pesa has named no receipt.
+                """,
                 "properties": [
                     "outcome": ["enum": .array(Resolution.Outcome.allCases.map { .string($0.rawValue) })],
                     "receipt": text, "evidence": text, "by": text, "at_ms": milliseconds,
+                    "confirmed": ["type": "boolean"], "agreed": ["type": "boolean"], "own_receipt": ["type": "boolean"],
                 ],
             ],
             "created_ms": milliseconds, "sent_ms": milliseconds, "updated_ms": milliseconds, "ended_ms": milliseconds,

@@ -29,6 +29,8 @@ package struct Resolution: Sendable, Equatable {
     package var isConfirmed = false
     /// Whether M-Pesa's own word was contradicted by nothing when it was said: that proves what it did without it.
     package var isAgreement = false
+    /// Whether the receipt is theirs alone, though M-Pesa too has said how it ended: M-Pesa has named none.
+    package var hasOwnReceipt = false
 
     /// Gathers them.
     package init(outcome: Outcome, receipt: String?, evidence: String, by: String, at: Timestamp) {
@@ -49,7 +51,8 @@ extension Resolution {
         writer.optional("evidence", evidence)
         writer.optional("by", by)
         writer.optional("at_ms", at.milliseconds)
-        for (name, isSet) in [("confirmed", isConfirmed), ("agreed", isAgreement)] where isSet {
+        let marks = [("confirmed", isConfirmed), ("agreed", isAgreement), ("own_receipt", hasOwnReceipt)]
+        for (name, isSet) in marks where isSet {
             writer.key(name)
             writer.bool(true)
         }
@@ -68,6 +71,7 @@ extension Resolution {
         )
         isConfirmed = json["confirmed"] == true
         isAgreement = json["agreed"] == true
+        hasOwnReceipt = json["own_receipt"] == true
     }
 }
 
@@ -104,14 +108,14 @@ extension Record {
     /// until somebody said so, who may have been wrong.
     ///
     /// What never left has not moved. M-Pesa's own success is taken back only where M-Pesa itself has stated the opposite
-    /// too, and nothing was given back of it.
+    /// too, and no reversal of it has given anything back or yet may.
     package func mayBeJudged(as outcome: Resolution.Outcome) -> Bool {
         let wasDisputed = resolution != nil && !closedDisputes.isEmpty
         guard recordClass == .transaction, state.isEnded, isDisputed || wasDisputed else { return false }
         if hasEnded(as: outcome) { return true }
         switch outcome {
         case .succeeded: return sentAt != nil && state != .withdrawn && isCalledPaid
-        case .failed: return direction != .reverse && reversals.isEmpty && isCalledFailed
+        case .failed: return reversals.isEmpty && isCalledFailed
         }
     }
 
@@ -157,15 +161,23 @@ extension Record {
 extension Record {
     /// Whether it has its receipt by a person's word alone.
     package var hasUnconfirmedReceipt: Bool {
-        guard let resolution, !resolution.isConfirmed, let receipt else { return false }
+        guard let resolution, !resolution.isConfirmed || resolution.hasOwnReceipt, let receipt else { return false }
         return resolution.receipt == receipt
     }
 
     /// Whether a person's word is all that it ended by, so that another may take its place.
     ///
-    /// What was given back by it, or of it, holds: only the receipt may be another.
+    /// What was given back of it holds, and what may yet be: only the receipt may be another.
     package func mayBeSaidAgain(as outcome: Resolution.Outcome) -> Bool {
         guard let resolution, !resolution.isConfirmed, state == resolution.outcome.state else { return false }
-        return outcome == resolution.outcome || direction != .reverse && reversals.isEmpty
+        return outcome == resolution.outcome || reversals.isEmpty
+    }
+
+    /// The same without the marks of these reversals, which have ended and moved nothing.
+    func without(reversals ended: Set<RecordID>) -> Record {
+        guard !ended.isEmpty else { return self }
+        var record = self
+        record.reversals.removeAll { !$0.isDone && ended.contains($0.id) }
+        return record
     }
 }

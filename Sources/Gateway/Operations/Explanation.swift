@@ -90,9 +90,13 @@ extension Explanation {
             let said = record.disputes.map(\.text).joined(separator: " ")
             parts.can.removeAll { $0 == Self.nothing || $0 == Self.nothingElse }
             parts.can.append("A manager looks it up in the M-Pesa statement: \(said)")
-            if record.state.isEnded {
+            if record.isDamaged, record.state.isEnded {
+                parts.owner = .operator
+                parts.can.append("Whoever runs the gateway has a backup of what cannot be read here.")
+            } else if record.state.isEnded {
                 parts.owner = .manager
                 parts.can.append(Self.resolve)
+                if record.disputes.contains(where: { $0.kind == .amount }) { parts.can.append(Self.otherAmount) }
             } else if !record.state.isHeld {
                 parts.can.append("Do not repeat it under another key.")
             }
@@ -235,6 +239,8 @@ extension Explanation {
     private static let nothingElse = "Nothing needs to be done; do not repeat it under another key."
     private static let resolve =
         "A manager who has looked it up in the M-Pesa statement says what became of it (transactions.resolve)."
+
+    private static let otherAmount = "Where the statement too has another amount than was asked for, it stays disputed."
 
     private static func open(_ record: Record, _ circumstances: Circumstances) -> Parts {
         let rules = circumstances.rules

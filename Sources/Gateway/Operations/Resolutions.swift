@@ -14,31 +14,58 @@ package struct Resolutions: Sendable {
     /// Resolves a record, and answers it as it stands then.
     ///
     /// The same said again is answered as it stands; another takes its place while M-Pesa has confirmed neither.
+    /// `seen` is the version that was looked at.
+    ///
     /// - Throws: `conflict` when M-Pesa has said what became of it, or is still expected to, when it was sent too short a
-    ///   while ago to be called failed, and when the receipt is another transaction's; `invalidArgument` when the receipt or the amount cannot be this one's.
+    ///   while ago to be called failed, and when the receipt is another transaction's; `staleVersion` when it has changed
+    ///   since it was looked at; `invalidArgument` when the receipt or the amount cannot be this one's, and when it is not
+    ///   said which version of something disputed was looked at.
     package func resolve(
         _ record: Record,
         as resolution: Resolution,
-        amount: Int64?
+        amount: Int64?,
+        seen: Int?
     ) async throws(GatewayError) -> Record {
         let taken = try await originalReceipt(of: record)
         return
             try await settlement.settle(record) { current throws(GatewayError) in
                 if let known = current.resolution, known.says(what: resolution), !current.isDisputed { return nil }
-                // Whoever looked could not see what was said since.
-                if let news = current.disputes.first(where: { !record.disputes.contains($0) }) {
-                    throw GatewayError(
-                        .conflict,
-                        "This has come meanwhile: \(news.text) Look again.",
-                        record: record.id
-                    )
-                }
+                try Resolutions.check(seen, of: current)
+                let ended = try await reversalsThatMovedNothing(of: current)
+                let judged = current.without(reversals: ended)
                 let rules = settlement.machine(for: current).rules
-                try Resolutions.check(current, as: resolution, rules)
-                try Resolutions.check(resolution, amount: amount, of: current, besides: taken, rules)
-                return .resolved(resolution)
+                try Resolutions.check(judged, as: resolution, rules)
+                try Resolutions.check(resolution, amount: amount, of: judged, besides: taken, rules)
+                return .resolved(resolution, besides: ended)
             }
             .record
+    }
+
+    /// Whoever looked could not see what was said since.
+    private static func check(_ seen: Int?, of record: Record) throws(GatewayError) {
+        guard seen != nil || record.isDisputed, seen != record.version else { return }
+        let disputes = record.disputes.map(\.text).joined(separator: " ")
+        guard let seen else {
+            throw GatewayError.wrong(
+                "version",
+                "expected the version that was looked at, since it is disputed. \(disputes)"
+            )
+        }
+        throw GatewayError(
+            .staleVersion,
+            "This has changed since its version \(seen): it is at \(record.version). \(disputes) Look at it again.",
+            record: record.id
+        )
+    }
+
+    /// The reversals of it that are no reason for it to stand as it does: they have ended, and nothing was given back.
+    private func reversalsThatMovedNothing(of record: Record) async throws(GatewayError) -> Set<RecordID> {
+        var ended: Set<RecordID> = []
+        for mark in record.reversals where !mark.isDone {
+            let found = try await settlement.records.record(mark.id, of: record)
+            if found?.hasMovedNothing == true { ended.insert(mark.id) }
+        }
+        return ended
     }
 
     /// The receipt of what a reversal gives back: it proves that the customer paid, and nothing of the reversal.
@@ -132,8 +159,8 @@ extension Record {
         guard isDisputed else { return nil }
         return hasMoved
             ? """
-            M-Pesa has said that this money moved. A person's word undoes that only of a payment that M-Pesa has called \
-            failed too, and of which no reversal was asked for. Where the statement has its line, say so (succeeded).
+            M-Pesa has said that this money moved. A person's word undoes that only of what M-Pesa has called failed too, \
+            and of which no reversal gave something back or may yet. Where the statement has its line, say so (succeeded).
             """
             : "Nothing of this has left, or M-Pesa has said that it did not move, and nothing else. Say so (failed)."
     }

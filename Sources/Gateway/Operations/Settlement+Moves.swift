@@ -12,9 +12,8 @@ extension Settlement {
         /// The receipt that this step brought.
         var receipt: ReceiptClaim? {
             let after = step.record
-            guard takesReceipt, after.recordClass == .transaction, after.state == .succeeded,
-                let receipt = after.receipt,
-                before.receipt != receipt || before.state != .succeeded
+            guard takesReceipt, after.recordClass == .transaction, after.hasMoved, let receipt = after.receipt,
+                before.receipt != receipt || !before.hasMoved
             else { return nil }
             return ReceiptClaim(account: after.account, direction: after.direction, receipt: receipt)
         }
@@ -47,9 +46,10 @@ extension Settlement {
         let mistaken = others.mistaken.flatMap { holder in
             step.record.receipt.flatMap { move(.receiptIsAnothers($0, step.record.id), on: holder, at: step.event.at) }
         }
-        let moved = mistaken.map { [$0.before.id: $0.step.record] } ?? [:]
-        return try await (mistaken.map { [$0] } ?? []) + [own] + sharing(others.id, by: step)
-            + consequences(of: step, besides: moved)
+        var moved = mistaken.map { [$0.before.id: $0.step.record] } ?? [:]
+        let shared = try await sharing(others.id, by: step, besides: moved)
+        if let shared { moved[shared.before.id] = shared.step.record }
+        return try await [mistaken, own, shared].compactMap(\.self) + consequences(of: step, besides: moved)
     }
 
     /// Who has a receipt that M-Pesa names for another, where a person alone has said that it is theirs.
@@ -61,15 +61,13 @@ extension Settlement {
     /// Who holds an id that M-Pesa has named to another record too is told so while it is open.
     private func sharing(
         _ id: (String, RecordID)?,
-        by step: RecordMachine.Step
-    ) async throws(GatewayError) -> [Move] {
-        guard let (id, holder) = id else { return [] }
-        let (organization, environment) = (step.record.organization, step.record.environment)
-        let found = try await records.record(holder, organization: organization, environment: environment)
-        guard let found, let move = move(.idShared(id, with: step.record.id), on: found, at: step.event.at) else {
-            return []
-        }
-        return [move]
+        by step: RecordMachine.Step,
+        besides moved: [RecordID: Record]
+    ) async throws(GatewayError) -> Move? {
+        guard let (id, holder) = id else { return nil }
+        let found =
+            if let moved = moved[holder] { Optional(moved) } else { try await records.record(holder, of: step.record) }
+        return found.flatMap { move(.idShared(id, with: step.record.id), on: $0, at: step.event.at) }
     }
 
     /// What a step does to other records, in the same commit: a reversal that succeeds gives back so much of its original;
@@ -81,23 +79,28 @@ extension Settlement {
     ) async throws(GatewayError) -> [Move] {
         let freed = try await freedTwins(by: step)
         if !freed.isEmpty { return freed }
-        if step.record.direction == .reverse {
-            return try await step.effects.contains(.reverseOriginal) ? reversing(by: step) : doubting(by: step)
-        }
+        if step.effects.contains(.reverseOriginal) { return try await reversing(by: step, besides: moved) }
+        if step.effects.contains(.restoreOriginal) { return try await restoring(by: step) }
+        if step.record.direction == .reverse { return try await doubting(by: step) }
         guard step.effects.contains(.nameTwins) else { return [] }
-        // One that gives up its receipt in the same commit is as it is by then.
+        // One that something is said of in the same commit already is as it is by then.
         let twins = try await records.laterTwins(of: step.record, limit: twinsMax).map { moved[$0.id] ?? $0 }
         return doubles(of: step.record, twins, at: step.event.at)
     }
 
     /// Whoever was named as a possible double of what has never left is none.
-    private func freedTwins(by step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
+    func freedTwins(
+        by step: RecordMachine.Step,
+        besides moved: [RecordID: Record] = [:]
+    ) async throws(GatewayError) -> [Move] {
         var moves: [Move] = []
         for effect in step.effects {
-            guard case .freeTwin(let other) = effect, let found = try await records.record(other, of: step.record)
-            else {
-                continue
-            }
+            guard case .freeTwin(let other) = effect else { continue }
+            let found =
+                if let moved = moved[other] { Optional(moved) } else {
+                    try await records.record(other, of: step.record)
+                }
+            guard let found else { continue }
             if let move = move(.noDouble(step.record.id), on: found, at: step.event.at) { moves.append(move) }
         }
         return moves

@@ -24,13 +24,24 @@ extension Settlement {
         return found.flatMap { move(.doubting(mark), on: $0, at: step.event.at) }.map { [$0] } ?? []
     }
 
+    /// A reversal that a person takes back, because M-Pesa has called it both, gives nothing back of its original.
+    func restoring(by step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
+        guard let id = step.record.intent.original, let mark = ReversalMark(of: step.record) else { return [] }
+        let found = try await records.record(id, of: step.record)
+        return found.flatMap { move(.restored(from: mark), on: $0, at: step.event.at) }.map { [$0] } ?? []
+    }
+
     /// A reversal that succeeds gives back so much of its original.
     ///
     /// Where that is more than was paid, both say so. Where it would be, should those that are open succeed too, they and
     /// it name each other.
-    func reversing(by step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
+    func reversing(
+        by step: RecordMachine.Step,
+        besides moved: [RecordID: Record]
+    ) async throws(GatewayError) -> [Move] {
         guard let id = step.record.intent.original, let mark = ReversalMark(of: step.record) else { return [] }
-        let found = try await records.record(id, of: step.record)
+        let found =
+            if let moved = moved[id] { Optional(moved) } else { try await records.record(id, of: step.record) }
         guard let found, let reversed = move(.reversed(by: mark), on: found, at: step.event.at) else {
             if found == nil {
                 logger.error("the original of a reversal is not there", metadata: ["record": "\(step.record.id)"])
@@ -46,7 +57,8 @@ extension Settlement {
             moves.append(excess)
             newest = excess.step.record
         }
-        return try await moves + doubles(of: newest, rivals(of: newest, for: original), at: step.event.at)
+        let rivals = try await rivals(of: newest, for: original).map { moved[$0.id] ?? $0 }
+        return moves + doubles(of: newest, rivals, at: step.event.at)
     }
 
     /// Whether it reverses the whole of its original, and no other reversal of that is known.

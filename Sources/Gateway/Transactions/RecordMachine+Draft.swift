@@ -43,8 +43,10 @@ extension RecordMachine {
                 record.endedAt = before.state == record.state ? before.endedAt ?? now : now
                 if record.state != before.state {
                     record.countedAt = countedAt(record.state)
-                    let isOurs = before.countedAt ?? before.endedAt == before.endedAt
-                    record.isCountedByUs = record.state == .reversed && before.endedAt != nil && isOurs
+                    let wasBack = before.state == .reversed
+                    let isOurs =
+                        wasBack ? before.isCountedByUs : before.countedAt ?? before.endedAt == before.endedAt
+                    record.isCountedByUs = (record.state == .reversed || wasBack) && before.endedAt != nil && isOurs
                 }
             }
             if record.state.isEnded || record.state == .accepted { record.resend = nil }
@@ -78,9 +80,10 @@ extension RecordMachine {
             )
         }
 
-        /// What has gone back is counted where the payment was.
+        /// What has gone back is counted where the payment was, and so is what has not after all.
         private func countedAt(_ state: RecordState) -> Timestamp {
-            if state == .reversed, let known = before.countedAt ?? before.endedAt { return known }
+            let isOfPayment = state == .reversed || before.state == .reversed
+            if isOfPayment, let known = before.countedAt ?? before.endedAt { return known }
             return completedAt ?? now
         }
 

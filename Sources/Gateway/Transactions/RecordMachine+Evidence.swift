@@ -192,7 +192,8 @@ extension RecordMachine {
             draft.effects.insert(.reverseOriginal)
         }
         if end == .succeeded, draft.record.hadLetGo(at: draft.now, rules: rules) { draft.effects.insert(.nameTwins) }
-        if end != .succeeded, draft.record.disputes.contains(where: { $0.kind == .noReceipt }) {
+        // Who says so in person has looked it up.
+        if end != .succeeded, source != .person, draft.record.disputes.contains(where: { $0.kind == .noReceipt }) {
             draft.effects.insert(.holdParty)
         }
         draft.move(to: end, source: source.text, evidence: evidence)

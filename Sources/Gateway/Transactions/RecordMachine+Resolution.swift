@@ -2,20 +2,25 @@
 extension RecordMachine {
     /// Ends a record as a person says, who has seen what M-Pesa did not state.
     ///
-    /// Whatever M-Pesa says later is weighed as ever, and where it differs both are shown.
-    func resolve(_ draft: inout Draft, as resolution: Resolution) {
-        let record = draft.record
+    /// Whatever M-Pesa says later is weighed as ever, and where it differs both are shown. Reversals of it that have ended
+    /// and moved nothing are kept no longer: what M-Pesa says of them later brings them back.
+    func resolve(_ draft: inout Draft, as resolution: Resolution, besides ended: Set<RecordID> = []) {
+        let record = draft.record.without(reversals: ended)
         let awaitsPerson = record.awaitsPerson(at: draft.now, rules: rules)
         let isDisputed = record.mayBeJudged(as: resolution.outcome)
         guard awaitsPerson || isDisputed || record.mayBeSaidAgain(as: resolution.outcome) else { return }
         if isDisputed, record.hasEnded(as: resolution.outcome), !record.hasEndedByPersonAlone {
             return agree(&draft, with: resolution)
         }
+        draft.record = record
         // What was said before holds no longer, and neither does the receipt that came with it; nor does M-Pesa's, of what
         // did not move after all.
         let isTakenBack = record.hasMoved && resolution.outcome == .failed
         if record.hasUnconfirmedReceipt || isTakenBack { draft.record.receipt = nil }
-        if isTakenBack { draft.record.feeCents = nil }
+        if isTakenBack {
+            draft.record.feeCents = nil
+            if record.direction == .reverse, record.intent.original != nil { draft.effects.insert(.restoreOriginal) }
+        }
         draft.record.resolution = resolution
         if record.state.isEnded, !record.hasMoved, resolution.outcome == .succeeded {
             draft.effects.insert(.announceLateSuccess)
@@ -34,13 +39,20 @@ extension RecordMachine {
 
     /// A person has seen that a disputed record ended as M-Pesa has said: it stays there, and nothing is disputed any more.
     private func agree(_ draft: inout Draft, with resolution: Resolution) {
+        let before = draft.record
         var resolution = resolution
-        resolution.isConfirmed = true
+        // What it ended by may have been a person's word before it was reversed.
+        let isByPerson = before.resolution.map { !$0.isConfirmed && $0.outcome == resolution.outcome } ?? false
+        resolution.isConfirmed = !isByPerson
         // What a person's word was needed for once is proven by no later one.
-        resolution.isAgreement = !draft.record.isContradicted && draft.record.resolution?.isAgreement != false
+        resolution.isAgreement = !before.isContradicted && before.resolution?.isAgreement != false
+        if let receipt = resolution.receipt {
+            // One of two that M-Pesa has named; or theirs, where it has named none, until it does.
+            let isNamed = before.isNamed(receipt)
+            resolution.hasOwnReceipt = !isNamed && (before.receipt == nil || before.hasUnconfirmedReceipt)
+            if isNamed || resolution.hasOwnReceipt { draft.record.receipt = receipt }
+        }
         draft.record.resolution = resolution
-        // Of two that M-Pesa has named; one that a person alone has seen is theirs, and stays in what they said.
-        if let receipt = resolution.receipt, draft.record.isNamed(receipt) { draft.record.receipt = receipt }
         closeDisputes(&draft)
         if draft.record.hasMoved {
             draft.record.chargeAgain = "no"
@@ -56,11 +68,14 @@ extension RecordMachine {
     /// - Returns: Whether that was new.
     func confirm(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) -> Bool {
         let record = draft.record
-        guard let resolution = record.resolution, !resolution.isConfirmed, let end = evidence.verdict.endState,
-            source != .person
+        guard let resolution = record.resolution, !resolution.isConfirmed || resolution.hasOwnReceipt,
+            let end = evidence.verdict.endState, source != .person
         else { return false }
         switch resolution.outcome {
-        case .failed: guard end != .succeeded, source != .query else { return false }
+        case .failed:
+            guard end != .succeeded, source != .query else { return false }
+            draft.record.resolution?.isAgreement = !(record.disputes + record.closedDisputes)
+                .contains { $0.kind.isOfEnd }
         case .succeeded:
             guard end == .succeeded, let receipt = evidence.receipt, evidence.amount == record.intent.amount else {
                 return false
@@ -68,6 +83,7 @@ extension RecordMachine {
             draft.record.receipt = receipt
         }
         draft.record.resolution?.isConfirmed = true
+        draft.record.resolution?.hasOwnReceipt = false
         return true
     }
 

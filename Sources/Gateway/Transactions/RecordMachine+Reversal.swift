@@ -73,6 +73,21 @@ extension RecordMachine {
         )
     }
 
+    /// A person has seen that a reversal, which M-Pesa has called both, gave nothing back: the payment stands again.
+    ///
+    /// Its mark stays, because M-Pesa has not said so alone: whoever begins another one names it.
+    func restore(_ draft: inout Draft, from mark: ReversalMark) {
+        guard let index = draft.record.reversals.firstIndex(where: { $0.id == mark.id && $0.isDone }) else { return }
+        draft.record.reversals[index].isDone = false
+        let isWhole = draft.record.reversedAmount >= draft.record.intent.amount?.amount ?? 0
+        let state = draft.record.state
+        draft.move(
+            to: state == .reversed && !isWhole ? .succeeded : state,
+            source: "reversal",
+            meaning: "A person has seen that the transaction \(mark.id) did not give back \(mark.amount)."
+        )
+    }
+
     /// M-Pesa says that the original was reversed before, and not by whom.
     ///
     /// Of a whole reversal, where no other of the original is known, that is what was asked for. Else a person must see.

@@ -26,7 +26,7 @@ extension RecordMachine {
         if known.feeCents == nil { draft.record.feeCents = evidence.feeCents }
         // Once all of it has gone back, the end is that of the reversal.
         let countedAt = known.countedAt ?? endedAt
-        let isOurs = known.state == .reversed ? known.isCountedByUs : known.state == .succeeded && countedAt == endedAt
+        let isOurs = known.isCountedByUs || known.state == .succeeded && countedAt == endedAt
         if isOurs, let stated = statedTime(evidence, of: known, by: countedAt), stated != countedAt {
             draft.record.countedAt = stated
             draft.record.isCountedByUs = false

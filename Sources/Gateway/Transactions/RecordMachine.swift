@@ -136,8 +136,8 @@ package struct RecordMachine: Sendable {
         case possibleDouble(RecordID)
         /// Another record that might have been the same payment has never left.
         case noDouble(RecordID)
-        /// A person says what became of it.
-        case resolved(Resolution)
+        /// A person says what became of it; these reversals of it have ended and moved nothing.
+        case resolved(Resolution, besides: Set<RecordID> = [])
         /// M-Pesa has named for another record the receipt that a person had stated to be this one's.
         case receiptIsAnothers(String, RecordID)
         /// Its row of a batch is being paid by another try, which is that one.
@@ -157,6 +157,8 @@ package struct RecordMachine: Sendable {
         case doubting(ReversalMark)
         /// A reversal of it has succeeded.
         case reversed(by: ReversalMark)
+        /// A reversal of it, which had succeeded, has not, as a person has seen.
+        case restored(from: ReversalMark)
         /// More of its original has been given back than was paid, with this reversal.
         case reversedTooMuch(of: Record)
     }
@@ -165,6 +167,8 @@ package struct RecordMachine: Sendable {
     package enum Effect: Sendable, Hashable {
         /// The transaction that this one reverses is reversed now: that is committed together with this step.
         case reverseOriginal
+        /// The transaction that this one was said to have reversed is not: that is committed together with this step.
+        case restoreOriginal
         /// A success came after the record had ended otherwise: tell the organization.
         case announceLateSuccess
         /// A success came when another payment may have been begun for the same: those name each other.
@@ -229,7 +233,7 @@ package struct RecordMachine: Sendable {
         case .idShared(let id, let other): noteShared(id, with: other, in: &draft)
         case .possibleDouble(let other): name(other, in: &draft)
         case .noDouble(let other): freeTwin(other, in: &draft)
-        case .resolved(let resolution): resolve(&draft, as: resolution)
+        case .resolved(let resolution, let ended): resolve(&draft, as: resolution, besides: ended)
         case .receiptIsAnothers(let receipt, let other): loseReceipt(receipt, to: other, in: &draft)
         case .triedAgain(let other): noteRetry(&draft, as: other)
         case .asked: countQuestion(&draft)
@@ -240,6 +244,7 @@ package struct RecordMachine: Sendable {
             beginReversal(&draft, by: reversal, besides: unmoved, ended: ended)
         case .doubting(let reversal): doubt(reversal, in: &draft)
         case .reversed(let reversal): reverse(&draft, by: reversal)
+        case .restored(let reversal): restore(&draft, from: reversal)
         case .reversedTooMuch(let original): noteExcess(&draft, of: original)
         }
         return draft.finish(rules: rules)

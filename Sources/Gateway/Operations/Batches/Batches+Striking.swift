@@ -15,7 +15,7 @@ extension Batches {
         let why = "Struck from its batch by \(principal.subjectText): \(reason)"
         var items: [Record] = []
         return try await change(id, for: principal) { _ throws(GatewayError) in
-            items.compactMap { runner.settlement.striking($0, by: principal.subjectText, because: why, at: now) }
+            try await runner.settlement.striking(items, by: principal.subjectText, because: why, at: now)
         } _: { batch throws(GatewayError) in
             guard !batch.hasExpired else { throw Batches.tooLate }
             guard batch.isWaiting else {

@@ -40,9 +40,27 @@ extension Settlement {
 }
 
 extension Settlement {
-    /// What is written of an item that a person takes out of its batch, in the commit that makes the rest of it another.
-    func striking(_ item: Record, by who: String, because reason: String, at now: Timestamp) -> RecordChange? {
-        move(.withdrawn(.declined, by: who, because: reason), on: item, at: now).map { change($0) }
+    /// What is written of items that a person takes out of their batch, in the commit that makes the rest of it another;
+    /// and of whatever each might have been the same payment as.
+    func striking(
+        _ items: [Record],
+        by who: String,
+        because reason: String,
+        at now: Timestamp
+    ) async throws(GatewayError) -> [RecordChange] {
+        var changes: [RecordChange] = []
+        var freed: [RecordID: Record] = [:]
+        for item in items {
+            guard let struck = move(.withdrawn(.declined, by: who, because: reason), on: item, at: now) else {
+                continue
+            }
+            changes.append(change(struck))
+            for twin in try await freedTwins(by: struck.step, besides: freed) {
+                freed[twin.before.id] = twin.step.record
+                changes.append(change(twin))
+            }
+        }
+        return changes
     }
 
     /// What is written of a failed try in the commit in which its row is tried again: that it was.
