@@ -92,6 +92,24 @@ struct `A person's word on what is disputed` {
         }
     }
 
+    @Test(arguments: [true, false])
+    func `names a receipt that gives way to M-Pesa's, also where that comes without an amount`(isProven: Bool)
+        async throws
+    {
+        try await House.with { (house) async throws in
+            let id = try #require(await house.collect().record)
+            try await house.callback(id, says: unproven)
+            try await house.callback(id, says: failed)
+            #expect(try await house.say("succeeded", of: id, ["receipt": "R3", "amount": 100]).code == nil)
+            try await house.callback(
+                id,
+                says: isProven ? paid : ["verdict": "succeeded", "receipt": "R1", "code": "0"]
+            )
+            let record = try await house.record(id)
+            #expect(record.receipt == "R1" && !record.hasUnconfirmedReceipt)
+        }
+    }
+
     @Test func `corrects a receipt that a person alone had named, of what has gone back since`() async throws {
         try await House.with { (house) async throws in
             house.upstream.answer { _ in .unknown("the connection was cut") }
@@ -136,6 +154,10 @@ struct `A person's word on what is disputed` {
             try await house.callback(back, says: ["verdict": "succeeded", "receipt": "U1", "amount": 100])
             let record = try await house.record(id)
             #expect(record.isDisputed && record.reversedAmount == 100)
+            // And that it was paid after all says nothing against its having gone back.
+            #expect(try await house.say("succeeded", of: id, ["receipt": "R1", "amount": 100]).code == nil)
+            let after = try await house.record(id)
+            #expect(after.state == .reversed && after.receipt == "R1" && !after.isDisputed)
         }
     }
 
@@ -148,6 +170,7 @@ struct `A person's word on what is disputed` {
             house.clock.advance(.seconds(86_400))
             let back = try await refund(of: id, amount, in: house)
             let done: JSON = ["verdict": "succeeded", "receipt": "U1", "amount": .integer(amount)]
+            let seen: JSONObject = ["receipt": "U1", "amount": .integer(amount)]
             try await house.callback(back, says: done)
             house.clock.advance(Resolutions.failedAfter)
             #expect(try await house.say("failed", of: back).code == .conflict, "M-Pesa says nothing against it")
@@ -157,6 +180,14 @@ struct `A person's word on what is disputed` {
             let (record, reversal) = (try await house.record(id), try await house.record(back))
             #expect(reversal.state == .failed && reversal.receipt == nil && !reversal.isDisputed)
             #expect(record.state == .succeeded && record.reversedAmount == 0 && record.countedAt == counted)
+
+            // Whoever sees that this was wrong says so, also where M-Pesa has said once more what it did.
+            try await house.callback(back, says: failed)
+            #expect(try await house.say("succeeded", of: back, seen).code == nil)
+            #expect(try await house.record(id).reversedAmount == amount)
+            #expect(try await house.record(id).countedAt == counted)
+            #expect(try await house.say("failed", of: back).code == nil)
+            #expect(try await house.record(id).reversedAmount == 0)
 
             // A further one is begun by whoever names it, since M-Pesa has not said so alone.
             let again: JSONObject = ["original": .string("\(id)"), "amount": .integer(100)]
@@ -170,6 +201,23 @@ struct `A person's word on what is disputed` {
             try await house.callback(back, says: done)
             let after = try await house.record(id)
             #expect(after.reversedAmount == 100 + amount && after.disputes.map(\.kind) == [.reversedTooMuch])
+        }
+    }
+
+    @Test func `takes back a reversal that keeps its sum again, whatever was said of it before`() async throws {
+        try await House.with { (house) async throws in
+            let id = try #require(await house.collect().record)
+            try await house.callback(id, says: paid)
+            let first = try await refund(of: id, 60, in: house)
+            house.clock.advance(.seconds(40 * 86_400))
+            await house.gateway.sweeper.sweep()
+            let named: JSON = ["original": .string("\(id)"), "amount": 40, "unmoved": [.string("\(first)")]]
+            _ = try #require(await house.call("fake_refund", named, key: "second").record)
+            try await house.callback(first, says: ["verdict": "succeeded", "receipt": "U1", "amount": 60])
+            try await house.callback(first, says: failed)
+            #expect(try await house.say("failed", of: first).code == nil)
+            let mark = try #require(try await house.record(id).reversals.first)
+            #expect(mark.id == first && !mark.isDone && !mark.isCalledUnmoved)
         }
     }
 

@@ -143,7 +143,9 @@ extension Record {
         (disputes + closedDisputes)
             .contains { dispute in
                 if dispute.kind == .noReceipt { return true }
-                let saysSo = dispute.stated == RecordState.succeeded.rawValue
+                let paid = RecordState.succeeded.rawValue
+                // Where M-Pesa contradicts itself, it had said so before; a person's word is of another kind.
+                let saysSo = dispute.stated == paid || dispute.kind == .contradiction && dispute.expected == paid
                 return direction == .reverse ? saysSo : saysSo || dispute.kind.isOfEnd
             }
     }

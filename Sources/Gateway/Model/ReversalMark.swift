@@ -40,4 +40,7 @@ extension Record {
         if reversals.isEmpty { return state == .reversed ? intent.amount?.amount ?? 0 : 0 }
         return reversals.reduce(0) { $0 + ($1.isDone ? $1.amount.amount : 0) }
     }
+
+    /// Whether as much of it as was asked for, or more, has been given back.
+    var isAllBack: Bool { !reversals.isEmpty && reversedAmount >= intent.amount?.amount ?? 0 }
 }

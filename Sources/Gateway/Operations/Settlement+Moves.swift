@@ -100,7 +100,8 @@ extension Settlement {
                 if let moved = moved[other] { Optional(moved) } else {
                     try await records.record(other, of: step.record)
                 }
-            guard let found else { continue }
+            // What is damaged and has ended is written by nothing.
+            guard let found, !found.isDamaged else { continue }
             if let move = move(.noDouble(step.record.id), on: found, at: step.event.at) { moves.append(move) }
         }
         return moves

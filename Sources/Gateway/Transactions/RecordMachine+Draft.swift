@@ -44,8 +44,8 @@ extension RecordMachine {
                 if record.state != before.state {
                     record.countedAt = countedAt(record.state)
                     let wasBack = before.state == .reversed
-                    let isOurs =
-                        wasBack ? before.isCountedByUs : before.countedAt ?? before.endedAt == before.endedAt
+                    let isOwnEnd = !wasBack && before.countedAt ?? before.endedAt == before.endedAt
+                    let isOurs = before.isCountedByUs || isOwnEnd
                     record.isCountedByUs = (record.state == .reversed || wasBack) && before.endedAt != nil && isOurs
                 }
             }

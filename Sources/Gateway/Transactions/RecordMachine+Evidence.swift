@@ -196,7 +196,12 @@ extension RecordMachine {
         if end != .succeeded, source != .person, draft.record.disputes.contains(where: { $0.kind == .noReceipt }) {
             draft.effects.insert(.holdParty)
         }
-        draft.move(to: end, source: source.text, evidence: evidence)
+        guard end == .succeeded, draft.record.isAllBack else {
+            return draft.move(to: end, source: source.text, evidence: evidence)
+        }
+        // What had gone back before anybody knew that it was paid.
+        draft.effects.remove(.announceLateSuccess)
+        draft.move(to: .reversed, source: source.text, evidence: evidence)
     }
 
     func note(

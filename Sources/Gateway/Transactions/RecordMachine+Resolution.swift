@@ -74,12 +74,13 @@ extension RecordMachine {
         switch resolution.outcome {
         case .failed:
             guard end != .succeeded, source != .query else { return false }
-            draft.record.resolution?.isAgreement = !(record.disputes + record.closedDisputes)
-                .contains { $0.kind.isOfEnd }
+            // A refusal of a second sending says nothing of the first.
+            let isOfAll = evidence.verdict != .rejected || record.sendings == 1
+            let disputes = record.disputes + record.closedDisputes
+            draft.record.resolution?.isAgreement = isOfAll && !disputes.contains { $0.kind.isOfEnd }
         case .succeeded:
-            guard end == .succeeded, let receipt = evidence.receipt, evidence.amount == record.intent.amount else {
-                return false
-            }
+            // Another amount, where one is stated, is a dispute before it comes here.
+            guard end == .succeeded, let receipt = evidence.receipt else { return false }
             draft.record.receipt = receipt
         }
         draft.record.resolution?.isConfirmed = true

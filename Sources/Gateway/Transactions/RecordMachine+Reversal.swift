@@ -32,7 +32,8 @@ extension RecordMachine {
     /// M-Pesa says that a reversal may have moved after all, whatever was known or said of it: it keeps its sum again.
     func doubt(_ mark: ReversalMark, in draft: inout Draft) {
         if let index = draft.record.reversals.firstIndex(where: { $0.id == mark.id }) {
-            guard draft.record.reversals[index].isCalledUnmoved, !draft.record.reversals[index].isDone else { return }
+            guard !draft.record.reversals[index].isDone else { return }
+            // A step all the same where it has its sum: whoever is dropping it for ended meanwhile looks again.
             draft.record.reversals[index].isCalledUnmoved = false
         } else {
             draft.record.reversals.append(mark)
@@ -77,12 +78,17 @@ extension RecordMachine {
     ///
     /// Its mark stays, because M-Pesa has not said so alone: whoever begins another one names it.
     func restore(_ draft: inout Draft, from mark: ReversalMark) {
-        guard let index = draft.record.reversals.firstIndex(where: { $0.id == mark.id && $0.isDone }) else { return }
-        draft.record.reversals[index].isDone = false
-        let isWhole = draft.record.reversedAmount >= draft.record.intent.amount?.amount ?? 0
         let state = draft.record.state
+        if let index = draft.record.reversals.firstIndex(where: { $0.id == mark.id }) {
+            guard draft.record.reversals[index].isDone else { return }
+            draft.record.reversals[index] = mark
+        } else {
+            // Of before marks were kept.
+            guard draft.record.reversals.isEmpty, state == .reversed else { return }
+            draft.record.reversals.append(mark)
+        }
         draft.move(
-            to: state == .reversed && !isWhole ? .succeeded : state,
+            to: state == .reversed && !draft.record.isAllBack ? .succeeded : state,
             source: "reversal",
             meaning: "A person has seen that the transaction \(mark.id) did not give back \(mark.amount)."
         )

@@ -99,9 +99,14 @@ extension MemoryStore: BatchRepository {
     package func apply(_ change: BatchChange) async throws(GatewayError) -> Bool {
         try await write("change a batch") { tables in
             let name = MemoryTables.BatchName(change.batch.organization, change.batch.id)
-            guard tables.batches[name]?.version == change.batch.version - 1,
-                change.struck.allSatisfy({ tables.records[$0.record.id]?.record.version == $0.record.version - 1 })
-            else { return false }
+            // One record may be changed by several, each on what the one before made of it.
+            var versions: [RecordID: Int] = [:]
+            let isStruckNow = change.struck.allSatisfy { struck in
+                let before = versions[struck.record.id] ?? tables.records[struck.record.id]?.record.version
+                versions[struck.record.id] = struck.record.version
+                return before == struck.record.version - 1
+            }
+            guard tables.batches[name]?.version == change.batch.version - 1, isStruckNow else { return false }
             if let known = change.known, tables.isOvertaken(change.batch, change.items, since: known) { return false }
             for struck in change.struck { try tables.apply(struck, with: ApplyOutcome.conflict) }
             tables.batches[name] = change.batch
