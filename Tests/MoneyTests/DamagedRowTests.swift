@@ -234,3 +234,42 @@ struct `A payment of which the store cannot read a part` {
         }
     }
 }
+
+struct `A payment that has ended and of which the store cannot read a part` {
+    private func paid(_ receipt: String) -> JSON {
+        ["verdict": "succeeded", "receipt": .string(receipt), "amount": 100, "code": "0"]
+    }
+
+    @Test func `keeps no late success of another from being kept, which may be the same payment`() async throws {
+        try await House.forBatches { (house) async throws in
+            let first = try #require(await house.collect().record)
+            try await house.callback(first, says: ["verdict": "expired", "code": "1037"])
+            house.clock.advance(.seconds(61))
+            let second = try #require(await house.collect().record)
+            try await house.callback(second, says: ["verdict": "failed", "code": "1"])
+            try house.damage("plan", of: second)
+            try await house.callback(first, says: paid("R1"))
+
+            let record = try await house.record(first)
+            #expect(record.state == .succeeded && record.disputes == [Dispute(.possibleDouble, other: second)])
+            #expect(try await house.record(second).disputes.isEmpty)
+        }
+    }
+
+    @Test(arguments: ["succeeded", "failed"])
+    func `keeps nothing from being kept that M-Pesa says of its reversal`(verdict: String) async throws {
+        try await House.forBatches { (house) async throws in
+            let id = try #require(await house.collect().record)
+            try await house.callback(id, says: paid("R1"))
+            let arguments: JSON = ["original": .string("\(id)"), "amount": 100]
+            let back = try #require(await house.call("fake_refund", arguments, key: "back").record)
+            try house.damage("plan", of: id)
+            let said: JSON = verdict == "failed" ? ["verdict": "failed", "code": "1"] : paid("U1")
+            try await house.callback(back, says: said)
+            #expect(try await house.record(back).state.rawValue == verdict)
+            guard verdict == "failed" else { return }
+            try await house.callback(back, says: ["verdict": "succeeded", "code": "0"])
+            #expect(try await house.record(back).disputes.map(\.kind) == [.noReceipt])
+        }
+    }
+}

@@ -154,10 +154,12 @@ struct `A person's word on what is disputed` {
             try await house.callback(back, says: ["verdict": "succeeded", "receipt": "U1", "amount": 100])
             let record = try await house.record(id)
             #expect(record.isDisputed && record.reversedAmount == 100)
+            house.clock.advance(.seconds(86_400))
             // And that it was paid after all says nothing against its having gone back.
             #expect(try await house.say("succeeded", of: id, ["receipt": "R1", "amount": 100]).code == nil)
             let after = try await house.record(id)
             #expect(after.state == .reversed && after.receipt == "R1" && !after.isDisputed)
+            #expect(after.countedAt == house.clock.now, "not when it was called failed")
         }
     }
 
@@ -233,6 +235,25 @@ struct `A person's word on what is disputed` {
             #expect(try await house.say("failed", of: back).code == nil)
             let record = try await house.record(id)
             #expect(record.state == .succeeded && record.reversedAmount == 0)
+        }
+    }
+
+    @Test func `stands as M-Pesa's once M-Pesa has said the same, and is undone and done again by it`() async throws {
+        try await House.with { (house) async throws in
+            let id = try #require(await house.collect().record)
+            try await house.callback(id, says: paid)
+            house.upstream.answer { _ in .unknown("the connection was cut") }
+            let back = try await refund(of: id, in: house)
+            let seen: JSONObject = ["receipt": "U1", "amount": 100]
+            #expect(try await house.say("succeeded", of: back, seen).code == nil)
+            try await house.callback(back, says: ["verdict": "succeeded", "receipt": "U1", "amount": 100])
+            try await house.callback(back, says: failed)
+            #expect(try await house.record(back).disputes.map(\.kind) == [.contradiction])
+            house.clock.advance(Resolutions.failedAfter)
+            #expect(try await house.say("failed", of: back).code == nil)
+            try await house.callback(back, says: failed)
+            #expect(try await house.say("succeeded", of: back, seen).code == nil)
+            #expect(try await house.record(id).state == .reversed)
         }
     }
 

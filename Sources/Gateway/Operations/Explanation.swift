@@ -341,8 +341,11 @@ extension Explanation {
     private static func after(_ record: Record) -> [String] {
         if record.recordClass == .exchange { return ["Ask again."] }
         switch record.state {
-        case .succeeded where record.direction == .incoming: return ["It can be given back (a reversal)."]
+        case .succeeded where record.direction == .incoming && !record.isDamaged:
+            return ["It can be given back (a reversal)."]
         case .succeeded, .reversed: return [nothing]
+        case .failed where record.direction == .reverse && !record.hasMovedNothing && !record.isDisputed:
+            return ["Another reversal names this one as one that did not move (held_reversals)."]
         case .withdrawn where record.batch == nil:
             return ["What is wanted still is asked for as a new payment, with a new key."]
         case .withdrawn: return ["What is wanted still is paid by another batch (batches.retry, withdrawn)."]

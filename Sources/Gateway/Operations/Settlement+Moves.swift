@@ -55,7 +55,7 @@ extension Settlement {
     /// Who has a receipt that M-Pesa names for another, where a person alone has said that it is theirs.
     func mistaken(_ holder: RecordID, about record: Record) async throws(GatewayError) -> Record? {
         let found = try await records.record(holder, of: record)
-        return found?.hasUnconfirmedReceipt == true ? found : nil
+        return found?.hasUnconfirmedReceipt == true && found?.isDamaged == false ? found : nil
     }
 
     /// Who holds an id that M-Pesa has named to another record too is told so while it is open.
@@ -100,8 +100,7 @@ extension Settlement {
                 if let moved = moved[other] { Optional(moved) } else {
                     try await records.record(other, of: step.record)
                 }
-            // What is damaged and has ended is written by nothing.
-            guard let found, !found.isDamaged else { continue }
+            guard let found else { continue }
             if let move = move(.noDouble(step.record.id), on: found, at: step.event.at) { moves.append(move) }
         }
         return moves
@@ -123,8 +122,12 @@ extension Settlement {
     }
 
     /// What follows for a record from another's step; it takes no receipt.
+    ///
+    /// What is damaged and has ended is written by nothing, and keeps nothing else from being written.
     func move(_ what: RecordMachine.Happening, on record: Record, at now: Timestamp) -> Move? {
-        machine(for: record).step(record, what, at: now).map { Move(step: $0, before: record, takesReceipt: false) }
+        guard !record.isDamaged || !record.state.isEnded && record.endedAt == nil else { return nil }
+        return machine(for: record).step(record, what, at: now)
+            .map { Move(step: $0, before: record, takesReceipt: false) }
     }
 
     /// A move as the store is told.

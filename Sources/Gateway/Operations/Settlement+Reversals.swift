@@ -43,8 +43,11 @@ extension Settlement {
         let found =
             if let moved = moved[id] { Optional(moved) } else { try await records.record(id, of: step.record) }
         guard let found, let reversed = move(.reversed(by: mark), on: found, at: step.event.at) else {
-            if found == nil {
-                logger.error("the original of a reversal is not there", metadata: ["record": "\(step.record.id)"])
+            if found?.isDamaged != false {
+                logger.error(
+                    "the original of a reversal is not there, or cannot be read",
+                    metadata: ["record": "\(step.record.id)", "original": "\(id)"]
+                )
             }
             return []
         }

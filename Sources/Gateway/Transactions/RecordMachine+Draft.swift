@@ -43,10 +43,8 @@ extension RecordMachine {
                 record.endedAt = before.state == record.state ? before.endedAt ?? now : now
                 if record.state != before.state {
                     record.countedAt = countedAt(record.state)
-                    let wasBack = before.state == .reversed
-                    let isOwnEnd = !wasBack && before.countedAt ?? before.endedAt == before.endedAt
-                    let isOurs = before.isCountedByUs || isOwnEnd
-                    record.isCountedByUs = (record.state == .reversed || wasBack) && before.endedAt != nil && isOurs
+                    let isBack = record.state == .reversed || before.state == .reversed
+                    record.isCountedByUs = isBack && before.endedAt != nil && isCountedByUs
                 }
             }
             if record.state.isEnded || record.state == .accepted { record.resend = nil }
@@ -80,9 +78,18 @@ extension RecordMachine {
             )
         }
 
+        /// Whether no word of M-Pesa's says when what has gone back, or has not after all, had come.
+        private var isCountedByUs: Bool {
+            switch before.state {
+            case .reversed: before.isCountedByUs
+            case .succeeded: before.isCountedByUs || before.countedAt ?? before.endedAt == before.endedAt
+            default: completedAt == nil
+            }
+        }
+
         /// What has gone back is counted where the payment was, and so is what has not after all.
         private func countedAt(_ state: RecordState) -> Timestamp {
-            let isOfPayment = state == .reversed || before.state == .reversed
+            let isOfPayment = before.state == .reversed || state == .reversed && before.state == .succeeded
             if isOfPayment, let known = before.countedAt ?? before.endedAt { return known }
             return completedAt ?? now
         }

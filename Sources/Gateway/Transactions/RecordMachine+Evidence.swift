@@ -260,9 +260,9 @@ extension RecordMachine {
             guard record.state == .succeeded || record.state == .reversed else {
                 return addMissing(evidence, from: source, in: &draft)
             }
-            let stated =
-                contradiction(of: record, by: end)
-                ?? Dispute(.contradiction, stated: end.rawValue, expected: record.state.rawValue)
+            // What M-Pesa has confirmed is its own word by now.
+            let persons = record.resolution?.isConfirmed == true ? nil : contradiction(of: record, by: end)
+            let stated = persons ?? Dispute(.contradiction, stated: end.rawValue, expected: record.state.rawValue)
             return dispute([stated], evidence, from: source, in: &draft)
         }
         guard evidence.receipt != nil, evidence.amount == record.intent.amount else {

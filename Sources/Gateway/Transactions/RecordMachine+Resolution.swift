@@ -73,11 +73,11 @@ extension RecordMachine {
         else { return false }
         switch resolution.outcome {
         case .failed:
-            guard end != .succeeded, source != .query else { return false }
             // A refusal of a second sending says nothing of the first.
             let isOfAll = evidence.verdict != .rejected || record.sendings == 1
+            guard end != .succeeded, source != .query, isOfAll else { return false }
             let disputes = record.disputes + record.closedDisputes
-            draft.record.resolution?.isAgreement = isOfAll && !disputes.contains { $0.kind.isOfEnd }
+            draft.record.resolution?.isAgreement = !disputes.contains { $0.kind.isOfEnd }
         case .succeeded:
             // Another amount, where one is stated, is a dispute before it comes here.
             guard end == .succeeded, let receipt = evidence.receipt else { return false }
