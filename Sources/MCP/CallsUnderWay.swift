@@ -94,7 +94,10 @@ final class CallsUnderWay: Sendable {
 
 /// A call of a session as other hosts find it, once it lasts.
 final class StandingCall: Sendable {
-    private enum State { case unknown, taken, anothers }
+    private enum State {
+        case unknown, taken, anothers
+        case taking(Task<Void, Never>)
+    }
 
     /// What is written on a claim by whoever hears that its call is given up.
     static let givenUp = "\"cancelled\""
@@ -113,13 +116,36 @@ final class StandingCall: Sendable {
     ///
     /// Not where the name is taken: what is written there is another call's.
     func stand() async {
-        guard state.withLock({ $0 == .unknown }) else { return }
+        // Once at a time, or the second would find the claim of the first and think it another's; and to its end, whoever is
+        // cancelled meanwhile, because a claim that is taken unseen would be left behind.
+        let taking = state.withLock { state -> Task<Void, Never>? in
+            switch state {
+            case .unknown:
+                let task = Task { await take() }
+                state = .taking(task)
+                return task
+            case .taking(let task): return task
+            case .taken, .anothers: return nil
+            }
+        }
+        await taking?.value
+    }
+
+    private func take() async {
         do throws(GatewayError) {
             let taking = try await once.take(claim)
-            state.withLock { if $0 == .unknown { $0 = taking == .first ? .taken : .anothers } }
+            state.withLock { $0 = taking == .first ? .taken : .anothers }
         } catch {
             // Tried again at the next look.
+            state.withLock { $0 = .unknown }
         }
+    }
+
+    /// Whether the claim is this call's, once that is known.
+    private func isTaken() async -> Bool {
+        if case .taking(let task) = state.withLock({ $0 }) { await task.value }
+        if case .taken = state.withLock({ $0 }) { return true }
+        return false
     }
 
     /// Looks every so often whether it was given up at another host, and returns then, or when it is cancelled.
@@ -127,7 +153,7 @@ final class StandingCall: Sendable {
         while !Task.isCancelled {
             do { try await sleep(for: every) } catch { return }
             await stand()
-            guard state.withLock({ $0 == .taken }) else { continue }
+            guard await isTaken() else { continue }
             do throws(GatewayError) {
                 let found = try await once.claim(claim.id, organization: claim.organization, at: claim.takenAt)
                 if found?.outcome != nil { return }
@@ -139,7 +165,7 @@ final class StandingCall: Sendable {
 
     /// Leaves nothing behind.
     fileprivate func leave() async {
-        guard state.withLock({ $0 == .taken }) else { return }
+        guard await isTaken() else { return }
         // What cannot be taken away ends by itself.
         do throws(GatewayError) { try await once.giveBack(claim.id, organization: claim.organization) } catch {}
     }

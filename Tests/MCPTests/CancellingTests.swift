@@ -149,6 +149,30 @@ struct `A call that its client cancels` {
         }
     }
 
+    @Test(.timeLimit(.minutes(15)))
+    func `is kept of by nobody once it has ended, also where it was stood for twice at once`()
+        async throws
+    {
+        try await Caller2025.with { client in
+            let session = try #require(client.elsewhere.read(client.session))
+            for round in 0..<300 {
+                let name = CallsUnderWay.Name(session.id, request: .integer(Int64(round)))
+                let standing = try #require(client.elsewhere.standing(name, in: session))
+                _ = await CallsUnderWay()
+                    .run(name, standing: standing) {
+                        await withTaskGroup { group in
+                            for _ in 0..<4 { group.addTask { await standing.stand() } }
+                        }
+                        return .taken
+                    }
+                let id = try #require(name.claim)
+                let now = client.office.clock.now
+                let left = try await client.office.store.claim(id, organization: session.organization, at: now)
+                #expect(left == nil, "round \(round)")
+            }
+        }
+    }
+
     @Test(.timeLimit(.minutes(15))) func `ends what a function tool waits for, which is told`() async throws {
         try await Caller2025.with(lookEvery: .seconds(3_600)) { client in
             let call = Office.request("tools/call", ["name": "desk_wait", "arguments": [:]], id: "w")
