@@ -52,6 +52,16 @@ extension Settlement {
         return try await [mistaken, own, shared].compactMap(\.self) + consequences(of: step, besides: moved)
     }
 
+    /// A record as it is by then: what the same commit changes already, as that leaves it.
+    func newest(
+        _ id: RecordID,
+        of record: Record,
+        besides moved: [RecordID: Record]
+    ) async throws(GatewayError) -> Record? {
+        if let moved = moved[id] { return moved }
+        return try await records.record(id, of: record)
+    }
+
     /// Who has a receipt that M-Pesa names for another, where a person alone has said that it is theirs.
     func mistaken(_ holder: RecordID, about record: Record) async throws(GatewayError) -> Record? {
         let found = try await records.record(holder, of: record)
@@ -65,8 +75,7 @@ extension Settlement {
         besides moved: [RecordID: Record]
     ) async throws(GatewayError) -> Move? {
         guard let (id, holder) = id else { return nil }
-        let found =
-            if let moved = moved[holder] { Optional(moved) } else { try await records.record(holder, of: step.record) }
+        let found = try await newest(holder, of: step.record, besides: moved)
         return found.flatMap { move(.idShared(id, with: step.record.id), on: $0, at: step.event.at) }
     }
 
@@ -96,10 +105,7 @@ extension Settlement {
         var moves: [Move] = []
         for effect in step.effects {
             guard case .freeTwin(let other) = effect else { continue }
-            let found =
-                if let moved = moved[other] { Optional(moved) } else {
-                    try await records.record(other, of: step.record)
-                }
+            let found = try await newest(other, of: step.record, besides: moved)
             guard let found else { continue }
             if let move = move(.noDouble(step.record.id), on: found, at: step.event.at) { moves.append(move) }
         }

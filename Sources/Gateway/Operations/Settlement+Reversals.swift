@@ -40,8 +40,7 @@ extension Settlement {
         besides moved: [RecordID: Record]
     ) async throws(GatewayError) -> [Move] {
         guard let id = step.record.intent.original, let mark = ReversalMark(of: step.record) else { return [] }
-        let found =
-            if let moved = moved[id] { Optional(moved) } else { try await records.record(id, of: step.record) }
+        let found = try await newest(id, of: step.record, besides: moved)
         guard let found, let reversed = move(.reversed(by: mark), on: found, at: step.event.at) else {
             if found?.isDamaged != false {
                 logger.error(

@@ -11,7 +11,7 @@ extension RecordMachine {
         ended: Set<RecordID>
     ) {
         guard draft.record.state == .succeeded else { return }
-        draft.record.reversals.removeAll { !$0.isDone && ended.contains($0.id) }
+        draft.record = draft.record.without(reversals: ended)
         // One that was held stands here since then.
         let isHere = draft.record.reversals.contains { $0.id == mark.id }
         guard isHere || draft.record.reversals.count < Record.reversalsMax else { return }
@@ -68,7 +68,7 @@ extension RecordMachine {
         if back > paid { raise(.excess(of: draft.record, other: mark.id), in: &draft) }
         let part = back < paid ? "\(mark.amount) of \(paid) were given back" : "Reversed"
         draft.move(
-            to: isPossible && back >= paid ? .reversed : state,
+            to: isPossible && draft.record.isAllBack ? .reversed : state,
             source: "reversal",
             meaning: "\(part) by the transaction \(mark.id)."
         )
